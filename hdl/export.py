@@ -1,0 +1,64 @@
+"""Any stage, or the core, as a Verilog module with flat ports.
+
+A record stream becomes ``<name>_valid`` and ``<name>_payload``; RX and TX become AXI4-Stream ports
+``<name>_tdata``, ``_tkeep``, ``_tlast``, ``_tuser``, ``_tvalid``, ``_tready``; any other member keeps its name.
+Clock and synchronous reset are ``clk`` and ``rst``.
+"""
+
+from pathlib import Path
+
+from amaranth import *
+from amaranth.back import verilog
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .wire import Beat
+
+_AXI = {"tdata": "data", "tkeep": "keep", "tlast": "last", "tuser": "error"}
+
+
+class Export(wiring.Component):
+    """``inner`` with flat ports. Combinational; adds no latency."""
+
+    def __init__(self, inner: wiring.Component):
+        self.inner = inner
+        self._joins = []  # (port name, value inside, driven from outside)
+        members = {}
+
+        def port(name, value, inward):
+            members[name] = (In if inward else Out)(len(Value.cast(value)))
+            self._joins.append((name, Value.cast(value), inward))
+
+        for name, member in inner.signature.members.items():
+            value, inward = getattr(inner, name), member.flow == In
+            if member.is_port:
+                port(name, value, inward)
+                continue
+            assert isinstance(member.signature, stream.Signature), f"{name} is neither a port nor a stream"
+            if member.signature.members["payload"].shape is Beat:
+                for axi, part in _AXI.items():
+                    port(f"{name}_{axi}", getattr(value.payload, part), inward)
+                port(f"{name}_tvalid", value.valid, inward)
+                port(f"{name}_tready", value.ready, not inward)
+            else:
+                port(f"{name}_payload", value.payload, inward)
+                port(f"{name}_valid", value.valid, inward)
+                if not member.signature.always_ready:
+                    port(f"{name}_ready", value.ready, not inward)
+        super().__init__(members)
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.inner = self.inner
+        for name, value, inward in self._joins:
+            outside = getattr(self, name)
+            m.d.comb += value.eq(outside) if inward else outside.eq(value)
+        return m
+
+
+def write_verilog(component: wiring.Component, path: Path, *, name: str) -> Path:
+    """Write ``component`` with flat ports as module ``name`` to ``path``: the same octets from run to run."""
+    text = verilog.convert(Export(component), name=name, emit_src=False, strip_internal_attrs=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
