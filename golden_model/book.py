@@ -1,0 +1,232 @@
+"""book: messages in, one update per message about a configured symbol out.
+
+The book itself is unbounded: orders by reference, price levels in dictionaries. What the hardware's bounded structures
+cannot hold is simulated by the rules of ``spec.order_table`` and ``spec.ladder`` only to know which flag it raises.
+
+Policies, and why:
+
+- A symbol's locate comes from the configuration or from its stock directory message. A later one overrides; a locate
+  once mapped stays mapped, since nothing in ITCH takes one back.
+- S, V and W concern the whole market: they make no update and are not counted as filtered. S with event Q opens the
+  market and M closes it; W (circuit breaker) closes it until the next Q. A symbol trades after an H with state T, as
+  ITCH sends at the start of day; only operational halts of Nasdaq itself (h with market Q) concern its book.
+- The order table is keyed by reference alone. An order found under another symbol than the message's is not that
+  message's order: unknown reference. A replace whose old order is unknown adds nothing, since side and stock would be
+  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference.
+- An execution beyond the order's shares removes the order and raises its fault. Its print counts with the shares of the
+  message: the exchange printed them.
+- A fault belongs to the message's symbol, is up in the update of the message that raised it, and stays until reset. The
+  gap flag is the feed's, passed on: it is sticky there.
+- An order of zero shares occupies its level until it is removed, as any other.
+"""
+
+from spec import itch
+from spec.config import Design
+from spec.ladder import ASK, BID, Zone, window_base
+from spec.records import UPDATE, Trade
+
+from .counting import Counters
+from .decode import decode
+from .ladder import Ladder
+from .order_table import OrderTable
+
+_NO_TRADE = (Trade.NONE.value, 0, 0, 0)
+_ZONE_COUNTERS = {Zone.BETTER: "zone_better", Zone.WORSE: "zone_worse"}
+
+
+class _Order:
+    __slots__ = ("price", "shares", "side", "symbol")
+
+    def __init__(self, symbol: "SymbolBook", side: int, price: int, shares: int):
+        self.symbol, self.side, self.price, self.shares = symbol, side, price, shares
+
+
+class SymbolBook:
+    """All that is known about one symbol."""
+
+    def __init__(self, index: int, design: Design):
+        symbol = design.symbols[index]
+        base = window_base(symbol.reference, symbol.tick, design.book.levels)
+        self.index = index
+        self.sides = [Ladder(side=side, base=base, tick=symbol.tick, levels=design.book.levels) for side in (BID, ASK)]
+        self.trading = design.book.assume_trading
+        self.halted = False
+        self.unknown_reference = self.duplicate_reference = self.over_execution = self.table_full = 0
+        self.last_trade = self.collar_lower = self.collar_upper = 0
+
+    @property
+    def fault(self) -> int:
+        return self.unknown_reference | self.duplicate_reference | self.over_execution | self.table_full
+
+    def bids(self) -> list[tuple[int, int, int]]:
+        """Every bid level as (price, shares, orders), best first, far beyond the ladder too."""
+        return self.sides[BID].depth()
+
+    def asks(self) -> list[tuple[int, int, int]]:
+        """Every ask level as (price, shares, orders), best first, far beyond the ladder too."""
+        return self.sides[ASK].depth()
+
+
+class Book:
+    """The book stage.
+
+    Members
+    -------
+    counters : dict[str, int]
+    """
+
+    def __init__(self, design: Design):
+        self.counters = Counters("book")
+        self._symbols = [SymbolBook(i, design) for i in range(len(design.symbols))]
+        self._stocks = {s.stock_octets: self._symbols[i] for i, s in enumerate(design.symbols)}
+        self._locates = {s.locate: self._symbols[i] for i, s in enumerate(design.symbols) if s.locate}
+        self._locate_count = design.book.locates
+        self._market_open = design.book.assume_trading
+        self._orders: dict[int, _Order] = {}
+        self._table = OrderTable(design.book)
+        self._handlers = {
+            b"H": self._trading_action, b"h": self._operational_halt, b"J": self._collar,
+            b"A": self._add, b"F": self._add, b"U": self._replace, b"D": self._delete, b"X": self._cancel,
+            b"E": self._execute, b"C": self._execute_with_price,
+            b"P": self._trade, b"Q": self._cross_trade, b"B": self._broken_trade,
+        }
+
+    def book(self, symbol: int) -> SymbolBook:
+        """The book of the configured symbol with that index: ``bids()`` and ``asks()``."""
+        return self._symbols[symbol]
+
+    def message(self, m):
+        """The update that a ``Message`` makes, or None."""
+        message = decode(m.octets.to_bytes(itch.MAX_MESSAGE, "little"))
+        kind = message.type
+        if kind in b"SVW":
+            self._market_wide(kind, message)
+            return None
+        symbol = self._locates.get(message.locate)
+        if kind == b"R" and message.stock in self._stocks:
+            symbol = self._stocks[message.stock]
+            if message.locate >= self._locate_count:
+                self.counters["locate_range"] += 1
+                return None
+            self._locates[message.locate] = symbol
+        if symbol is None:
+            self.counters["filtered"] += 1
+            return None
+        handler = self._handlers.get(kind)
+        trade, price, shares, match = handler(symbol, message) or _NO_TRADE if handler else _NO_TRADE
+        if trade == Trade.PRINT:
+            symbol.last_trade = price
+        self.counters["updates"] += 1
+        fault = m.gap or symbol.fault
+        bid, ask = (((1, *ladder.best()) if ladder.known and not fault else (0, 0, 0, 0)) for ladder in symbol.sides)
+        return UPDATE.tuple(
+            m.message, message.timestamp, symbol.index, kind[0],
+            m.gap, symbol.unknown_reference, symbol.duplicate_reference, symbol.over_execution, symbol.table_full,
+            int(self._market_open and symbol.trading and not symbol.halted),
+            *bid, *ask,
+            trade, price, shares, match,
+            symbol.last_trade, symbol.collar_lower, symbol.collar_upper)
+
+    def _market_wide(self, kind: bytes, message) -> None:
+        if kind == b"S" and message.event == b"Q":
+            self._market_open = True
+        elif kind == b"W" or kind == b"S" and message.event == b"M":
+            self._market_open = False
+
+    # Handlers return (trade, price, shares, match) or None, and take care of the symbol's state.
+
+    def _trading_action(self, symbol: SymbolBook, message) -> None:
+        symbol.trading = message.state == b"T"
+
+    def _operational_halt(self, symbol: SymbolBook, message) -> None:
+        if message.market == b"Q":
+            symbol.halted = message.action == b"H"
+
+    def _collar(self, symbol: SymbolBook, message) -> None:
+        symbol.collar_lower, symbol.collar_upper = message.lower, message.upper
+
+    def _add(self, symbol: SymbolBook, message) -> None:
+        side = BID if message.side == b"B" else ASK
+        self._insert(message.reference, _Order(symbol, side, message.price, message.shares))
+
+    def _replace(self, symbol: SymbolBook, message) -> None:
+        old = self._find(symbol, message.reference)
+        if old:
+            self._remove(message.reference, old)
+            self._insert(message.new_reference, _Order(symbol, old.side, message.price, message.shares))
+
+    def _delete(self, symbol: SymbolBook, message) -> None:
+        order = self._find(symbol, message.reference)
+        if order:
+            self._remove(message.reference, order)
+
+    def _cancel(self, symbol: SymbolBook, message) -> None:
+        self._take(symbol, message)
+
+    def _execute(self, symbol: SymbolBook, message) -> tuple:
+        order = self._take(symbol, message)
+        if order:
+            return Trade.PRINT.value, order.price, message.shares, message.match
+        return Trade.UNPRICED.value, 0, message.shares, message.match
+
+    def _execute_with_price(self, symbol: SymbolBook, message) -> tuple:
+        self._take(symbol, message)
+        if message.printable == b"Y":
+            return Trade.PRINT.value, message.price, message.shares, message.match
+        return Trade.NONE.value, 0, 0, message.match
+
+    def _trade(self, symbol: SymbolBook, message) -> tuple:
+        return Trade.PRINT.value, message.price, message.shares, message.match
+
+    def _cross_trade(self, symbol: SymbolBook, message) -> tuple:
+        if message.shares:
+            return Trade.PRINT.value, message.price, message.shares, message.match
+        return Trade.NONE.value, 0, 0, message.match
+
+    def _broken_trade(self, symbol: SymbolBook, message) -> tuple:
+        return Trade.BREAK.value, 0, 0, message.match
+
+    # What handlers are made of.
+
+    def _find(self, symbol: SymbolBook, reference: int) -> _Order | None:
+        """The symbol's order, or None and its fault."""
+        order = self._orders.get(reference)
+        if order is None or order.symbol is not symbol:
+            symbol.unknown_reference = 1
+            self.counters["unknown_reference"] += 1
+            return None
+        return order
+
+    def _insert(self, reference: int, order: _Order) -> None:
+        symbol = order.symbol
+        if reference in self._orders:
+            symbol.duplicate_reference = 1
+            self.counters["duplicate_reference"] += 1
+        elif not self._table.insert(reference):
+            symbol.table_full = 1
+            self.counters["table_full"] += 1
+        else:
+            self._orders[reference] = order
+            zone = symbol.sides[order.side].add(order.price, order.shares)
+            if zone:
+                self.counters[_ZONE_COUNTERS[zone]] += 1
+
+    def _remove(self, reference: int, order: _Order) -> None:
+        del self._orders[reference]
+        self._table.remove(reference)
+        order.symbol.sides[order.side].remove(order.price, order.shares)
+
+    def _take(self, symbol: SymbolBook, message) -> _Order | None:
+        """Take the message's shares off the order that it names; the order, or None when there is none."""
+        order = self._find(symbol, message.reference)
+        if order is None:
+            return None
+        if message.shares > order.shares:
+            symbol.over_execution = 1
+            self.counters["over_execution"] += 1
+        if message.shares >= order.shares:
+            self._remove(message.reference, order)
+        else:
+            order.shares -= message.shares
+            symbol.sides[order.side].reduce(order.price, message.shares)
+        return order

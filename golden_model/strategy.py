@@ -1,0 +1,89 @@
+"""strategy: updates in, the orders that a strategy wants out.
+
+A strategy is one function, registered under the name that the configuration uses:
+
+    signal(update, indicator, parameters) -> None | (side, price)
+
+It sees a book change: an ``Update`` of type A, F, E, C, X, D or U whose both sides are known (a known side may be
+empty: zero orders), the same message's ``Indicator`` (None when nobody feeds it) and ``design.strategy``. It returns the
+side and limit price to trade at now, or None. It keeps no state and knows neither clock nor position.
+
+Around it stands what no strategy may skip: it is not asked about a book that is not known, and what it wants is dropped
+while the symbol is not tradable or within the cooldown after the symbol's last intent, by the time of the messages. The
+cooldown is a difference modulo 2**48, so a clock that steps back ends it rather than stopping trade for a day.
+"""
+
+from collections.abc import Callable
+
+from spec import config
+from spec.config import Design
+from spec.itch import BOOK_TYPES
+from spec.records import INTENT, Side
+
+from .counting import Counters
+
+Signal = Callable[..., tuple[int, int] | None]
+
+_BOOK_TYPES = frozenset(BOOK_TYPES.encode())
+_TIMESTAMP_MASK = (1 << 48) - 1
+
+
+def imbalance(update, indicator, parameters: config.Strategy) -> tuple[int, int] | None:
+    """Take the offer when the best bid is that many times larger, hit the bid when the offer is; buying first.
+
+    Needs both sides, not crossed or locked, and at most ``max_spread`` apart.
+    """
+    if not update.bid_orders or not update.ask_orders:
+        return None
+    if not 0 < update.ask_price - update.bid_price <= parameters.max_spread:
+        return None
+    bid, ask = update.bid_quantity, update.ask_quantity
+    if bid * parameters.denominator >= ask * parameters.numerator:
+        return Side.BUY.value, update.ask_price
+    if ask * parameters.denominator >= bid * parameters.numerator:
+        return Side.SELL.value, update.bid_price
+    return None
+
+
+#: Every strategy, by configured name.
+SIGNALS: dict[str, Signal] = {"imbalance": imbalance}
+
+
+class Strategy:
+    """The strategy stage.
+
+    Members
+    -------
+    counters : dict[str, int]
+    """
+
+    def __init__(self, design: Design):
+        self.counters = Counters("strategy")
+        self._parameters = design.strategy
+        self._signal = SIGNALS[design.strategy.name]
+        self._reference = design.risk.reference
+        self._last_intent: list[int | None] = [None] * len(design.symbols)
+
+    def update(self, u, indicator=None):
+        """The ``Intent`` that an ``Update`` causes, or None."""
+        if u.type not in _BOOK_TYPES:
+            return None
+        if not (u.bid_known and u.ask_known):
+            self.counters["suppressed_unknown"] += 1
+            return None
+        signal = self._signal(u, indicator, self._parameters)
+        if signal is None:
+            return None
+        if not u.tradable:
+            self.counters["suppressed_halt"] += 1
+            return None
+        last = self._last_intent[u.symbol]
+        if last is not None and u.timestamp - last & _TIMESTAMP_MASK < self._parameters.cooldown_ns:
+            self.counters["suppressed_cooldown"] += 1
+            return None
+        self._last_intent[u.symbol] = u.timestamp
+        self.counters["intents"] += 1
+        side, price = signal
+        reference = u.last_trade if self._reference == "last_trade" else u.bid_price + u.ask_price >> 1
+        return INTENT.tuple(u.message, u.timestamp, u.symbol, side, self._parameters.quantity, price, reference,
+                            u.collar_lower, u.collar_upper)
