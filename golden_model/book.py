@@ -34,6 +34,11 @@ _NO_TRADE = (Trade.NONE.value, 0, 0, 0)
 _ZONE_COUNTERS = {Zone.BETTER: "zone_better", Zone.WORSE: "zone_worse"}
 
 
+def _published(ladder: Ladder) -> tuple[int, int, int, int]:
+    """Known, price, shares and orders of a side without fault."""
+    return (1, *ladder.best()) if ladder.known else (0, 0, 0, 0)
+
+
 class _Order:
     __slots__ = ("price", "shares", "side", "symbol")
 
@@ -118,7 +123,7 @@ class Book:
             symbol.last_trade = price
         self.counters["updates"] += 1
         fault = m.gap or symbol.fault
-        bid, ask = (((1, *ladder.best()) if ladder.known and not fault else (0, 0, 0, 0)) for ladder in symbol.sides)
+        bid, ask = ((0, 0, 0, 0), (0, 0, 0, 0)) if fault else map(_published, symbol.sides)
         return UPDATE.tuple(
             m.message, message.timestamp, symbol.index, kind[0],
             m.gap, symbol.unknown_reference, symbol.duplicate_reference, symbol.over_execution, symbol.table_full,
