@@ -1,0 +1,39 @@
+"""Sums of many terms without carry chains."""
+
+from amaranth import *
+
+
+def signed_digits(constant: int) -> list[tuple[int, int]]:
+    """(shift, sign) of the canonical signed-digit form of a non-negative integer: no form has fewer terms."""
+    digits, shift = [], 0
+    while constant:
+        if constant & 1:
+            sign = 2 - (constant & 3)  # +1 before a zero, -1 before a run of ones
+            digits.append((shift, sign))
+            constant -= sign
+        constant >>= 1
+        shift += 1
+    return digits
+
+
+def carry_save(terms: list[tuple[Value, int, int]], width: int) -> tuple[Value, Value]:
+    """Two words whose sum modulo ``2**width`` is that of ``value * constant * sign`` over (value, constant, sign).
+
+    Constants are not negative. One level of logic for every factor of 2/3 in the number of terms.
+    """
+    words, correction = [], 0
+    for value, constant, sign in terms:
+        for shift, digit in signed_digits(constant):
+            word = Cat(C(0, shift), value, C(0, width))[:width]
+            if sign * digit < 0:  # -x = ~x + 1
+                word, correction = ~word, correction + 1
+            words.append(word[:width])
+    words.append(C(correction % (1 << width), width))
+    while len(words) > 2:
+        compressed = []
+        while len(words) >= 3:
+            a, b, c, *words = words
+            compressed.append(a ^ b ^ c)
+            compressed.append(Cat(C(0, 1), (a & b | a & c | b & c))[:width])
+        words = compressed + words
+    return words[0], words[1] if len(words) > 1 else C(0, width)
