@@ -1,0 +1,358 @@
+// The native replay engine: the Verilated core, a clock, and memory for what crosses its stage boundaries.
+//
+// One cycle c: inputs are set while the clock is low, outputs settle and are sampled, the clock rises. "At edge c" is
+// what hdl/ and the cocotb benches mean by it: the value that a flip-flop sees at rising edge c.
+//
+// ports.h is generated (sim/engine/native.py) and names what the core offers:
+//     #define STREAMS(X)  X(messages) X(updates) ...     ports <name>_valid and <name>_payload
+//     #define COUNTERS(X) X(feed) X(book) ...            ports <name>_counters
+// Widths come from the Verilated class. Python owns the batches that go in; the engine owns what comes out until
+// engine_clear().
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <vector>
+
+#include "Vtickwire.h"
+#include "verilated.h"
+#if VM_TRACE_FST
+#include "verilated_fst_c.h"
+using Wave = VerilatedFstC;
+#elif VM_TRACE
+#include "verilated_vcd_c.h"
+using Wave = VerilatedVcdC;
+#endif
+#if VM_TRACE  // built with --savable as well
+#include "verilated_save.h"
+#endif
+
+#include "ports.h"
+
+namespace {
+
+using Words = std::vector<uint64_t>;
+
+template <typename T> constexpr unsigned words_of(const T&) { return 1; }
+template <std::size_t N> constexpr unsigned words_of(const VlWide<N>&) { return (N + 1) / 2; }
+
+template <typename T> void append(Words& to, const T& port) { to.push_back(port); }
+template <std::size_t N> void append(Words& to, const VlWide<N>& port) {
+    for (std::size_t i = 0; i < N; i += 2)
+        to.push_back(port[i] | (i + 1 < N ? static_cast<uint64_t>(port[i + 1]) << 32 : 0));
+}
+
+enum {
+#define X(name) name##_stream,
+    STREAMS(X)
+#undef X
+    stream_count
+};
+
+enum { tx_offered, tx_accepted, tx_last, tx_octets, tx_error, tx_columns };
+
+struct Pattern {  // bit c % length is the value in cycle c
+    uint64_t bits = 1, length = 1;
+    bool operator()(uint64_t cycle) const { return length == 1 ? bits & 1 : bits >> (cycle % length) & 1; }
+};
+
+#if VM_TRACE
+class Save final : public VerilatedSerialize {
+    std::vector<uint8_t>& m_to;
+
+public:
+    explicit Save(std::vector<uint8_t>& to) : m_to{to} {
+        m_isOpen = true;
+        header();
+    }
+    ~Save() override { flush(); }
+    void flush() override {
+        m_to.insert(m_to.end(), m_bufp, m_cp);
+        m_cp = m_bufp;
+    }
+};
+
+class Restore final : public VerilatedDeserialize {
+    const std::vector<uint8_t>& m_from;
+    std::size_t m_at = 0;
+
+public:
+    explicit Restore(const std::vector<uint8_t>& from) : m_from{from} {
+        m_isOpen = true;
+        m_endp = m_bufp;
+        header();
+    }
+    void fill() override {  // keep what is unread, top up behind it
+        const std::size_t unread = m_endp - m_cp;
+        std::memmove(m_bufp, m_cp, unread);
+        m_cp = m_bufp;
+        const std::size_t more = std::min(bufferSize() - unread, m_from.size() - m_at);
+        std::memcpy(m_bufp + unread, m_from.data() + m_at, more);
+        m_at += more;
+        m_endp = m_bufp + unread + more;
+    }
+};
+#endif
+
+}  // namespace
+
+struct Tx {  // order frames as they are put together from beats
+    std::vector<uint8_t> octets;  // the unfinished frame's included
+    Words frames;                 // tx_columns per finished frame
+    uint64_t frame[tx_columns] = {};
+    bool offered = false, started = false;
+
+    void take(const Vtickwire& top, uint64_t cycle) {
+        if (!offered) frame[tx_offered] = cycle;
+        offered = true;
+        if (!top.tx_tready) return;
+        if (!started) {
+            frame[tx_accepted] = cycle;
+            frame[tx_octets] = 0;
+            started = true;
+        }
+        const uint64_t data = top.tx_tdata;
+        for (unsigned lane = 0; lane < 8; ++lane)
+            if (top.tx_tkeep >> lane & 1) {
+                octets.push_back(static_cast<uint8_t>(data >> 8 * lane));
+                ++frame[tx_octets];
+            }
+        if (!top.tx_tlast) return;
+        frame[tx_last] = cycle;
+        frame[tx_error] = top.tx_tuser;
+        frames.insert(frames.end(), frame, frame + tx_columns);
+        offered = started = false;
+    }
+
+    void clear() {
+        uint64_t finished = 0;
+        for (uint64_t i = tx_octets; i < frames.size(); i += tx_columns) finished += frames[i];
+        octets.erase(octets.begin(), octets.begin() + static_cast<std::ptrdiff_t>(finished));
+        frames.clear();
+    }
+};
+
+struct Snapshot {
+    std::vector<uint8_t> state;
+    Pattern rx_pattern, tx_pattern;
+    Tx tx;
+};
+
+struct Engine {
+    VerilatedContext context;
+    std::unique_ptr<Vtickwire> top;
+    uint64_t cycle = 0;      // of the next rising edge
+    uint64_t held_back = 0;  // cycles in which RX was offered a beat and not ready
+    Pattern rx_pattern, tx_pattern;
+
+    Words stream_cycles[stream_count], stream_words[stream_count];
+    Words beats;  // cycle at which each RX beat was accepted
+    Tx tx;
+
+#if VM_TRACE
+    std::unique_ptr<Wave> wave;
+    uint64_t wave_from = 0, wave_to = 0;
+    void dump(uint64_t half) {
+        if (wave && cycle >= wave_from && cycle < wave_to) wave->dump(cycle * 1000 + half);
+    }
+#else
+    void dump(uint64_t) {}
+#endif
+
+    Engine() {
+#if VM_TRACE
+        context.traceEverOn(true);
+#endif
+        top = std::make_unique<Vtickwire>(&context);
+        top->clk = 0;
+        top->kill = 0;
+        idle_rx();
+    }
+    ~Engine() { top->final(); }
+
+    void idle_rx() { top->rx_tvalid = top->rx_tlast = top->rx_tuser = 0; }
+
+    // One cycle with the inputs as they are. Returns whether an offered RX beat was accepted.
+    bool step() {
+        Vtickwire& t = *top;
+        t.clk = 0;
+        t.tx_tready = tx_pattern(cycle);
+        t.eval();
+        dump(0);
+        const bool ready = t.rx_tready;
+        held_back += t.rx_tvalid && !ready;
+#define X(name)                                                     \
+        if (t.name##_valid) {                                       \
+            stream_cycles[name##_stream].push_back(cycle);          \
+            append(stream_words[name##_stream], t.name##_payload);  \
+        }
+        STREAMS(X)
+#undef X
+        if (t.tx_tvalid) tx.take(t, cycle);
+        t.clk = 1;
+        t.eval();
+        dump(500);
+        ++cycle;
+        return ready;
+    }
+
+    // Returns false if the core did not take a beat for `patience` cycles.
+    bool send(const uint8_t* frame, uint64_t length, uint64_t gap, bool bad) {
+        constexpr unsigned patience = 1 << 16;
+        Vtickwire& t = *top;
+        while (gap--) step();
+        for (uint64_t at = 0; at < length; at += 8) {
+            const uint64_t lanes = std::min<uint64_t>(8, length - at);
+            uint64_t data = 0;
+            std::memcpy(&data, frame + at, lanes);
+            while (!rx_pattern(cycle)) step();
+            t.rx_tdata = data;
+            t.rx_tkeep = 0xff >> (8 - lanes);
+            t.rx_tlast = at + 8 >= length;
+            t.rx_tuser = bad && t.rx_tlast;
+            t.rx_tvalid = 1;
+            for (unsigned waited = 0; !step(); ++waited)
+                if (waited == patience) return false;
+            beats.push_back(cycle - 1);
+            idle_rx();
+        }
+        return true;
+    }
+};
+
+extern "C" {
+
+Engine* engine_new() { return new Engine; }
+void engine_free(Engine* e) { delete e; }
+
+// Reset for `cycles` edges, then wait for `ready`. Returns 0 if it does not come within `limit` cycles.
+int engine_reset(Engine* e, uint64_t cycles, uint64_t limit) {
+    e->top->rst = 1;
+    while (cycles--) e->step();
+    e->top->rst = 0;
+    while (limit--) {
+        e->step();
+        if (e->top->ready) return 1;
+    }
+    return 0;
+}
+
+void engine_patterns(Engine* e, uint64_t rx, uint64_t rx_length, uint64_t tx, uint64_t tx_length) {
+    e->rx_pattern = {rx, rx_length};
+    e->tx_pattern = {tx, tx_length};
+}
+
+void engine_kill(Engine* e, int on) { e->top->kill = on; }
+
+// Returns how many frames were taken: `count` unless the core stopped accepting.
+uint64_t engine_frames(Engine* e, const uint8_t* octets, const uint32_t* lengths, const uint32_t* gaps,
+                       const uint8_t* errors, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+        if (!e->send(octets, lengths[i], gaps[i], errors[i])) return i;
+        octets += lengths[i];
+    }
+    return count;
+}
+
+void engine_idle(Engine* e, uint64_t cycles) {
+    while (cycles--) e->step();
+}
+
+uint64_t engine_cycle(const Engine* e) { return e->cycle; }
+uint64_t engine_held_back(const Engine* e) { return e->held_back; }
+
+uint64_t engine_stream(Engine* e, int stream, const uint64_t** cycles, const uint64_t** words) {
+    *cycles = e->stream_cycles[stream].data();
+    *words = e->stream_words[stream].data();
+    return e->stream_cycles[stream].size();
+}
+
+// 64-bit words of one record of `stream`.
+unsigned engine_words(Engine* e, int stream) {
+#define X(name) if (stream == name##_stream) return words_of(e->top->name##_payload);
+    STREAMS(X)
+#undef X
+    return 0;
+}
+
+uint64_t engine_beats(const Engine* e, const uint64_t** cycles) {
+    *cycles = e->beats.data();
+    return e->beats.size();
+}
+
+// Finished order frames: per frame tx_columns words in `frames`; their octets end to end in `octets`.
+uint64_t engine_tx(const Engine* e, const uint64_t** frames, const uint8_t** octets) {
+    *frames = e->tx.frames.data();
+    *octets = e->tx.octets.data();
+    return e->tx.frames.size() / tx_columns;
+}
+
+// Forget what was collected; the frame that TX is in the middle of is kept.
+void engine_clear(Engine* e) {
+    for (auto& words : e->stream_cycles) words.clear();
+    for (auto& words : e->stream_words) words.clear();
+    e->beats.clear();
+    e->tx.clear();
+}
+
+// All counters of all stages, in the order of COUNTERS. Returns how many; `to` may be null.
+uint64_t engine_counters(Engine* e, uint64_t* to) {
+    Words words;
+#define X(name) append(words, e->top->name##_counters);
+    COUNTERS(X)
+#undef X
+    if (to) std::memcpy(to, words.data(), 8 * words.size());
+    return words.size();
+}
+
+// Waveforms and snapshots exist in a traced build only; elsewhere these return 0.
+// Waveform of the cycles [from, to): cycle c stands at c ns.
+int engine_wave(Engine* e, const char* path, uint64_t from, uint64_t to) {
+#if VM_TRACE
+    e->wave = std::make_unique<Wave>();
+    e->top->trace(e->wave.get(), 99);
+    e->wave->open(path);
+    e->wave_from = from;
+    e->wave_to = to;
+    return e->wave->isOpen();
+#else
+    return 0;
+#endif
+}
+
+int engine_wave_close(Engine* e) {
+#if VM_TRACE
+    if (e->wave) e->wave->close();
+    e->wave.reset();
+    return 1;
+#else
+    return 0;
+#endif
+}
+
+Snapshot* engine_save(Engine* e) {
+#if VM_TRACE
+    auto* snapshot = new Snapshot{{}, e->rx_pattern, e->tx_pattern, e->tx};
+    Save to{snapshot->state};
+    to << e->cycle << *e->top;
+    return snapshot;
+#else
+    return nullptr;
+#endif
+}
+
+// `e` continues where the engine that `snapshot` was saved from stood.
+void engine_restore(Engine* e, const Snapshot* snapshot) {
+#if VM_TRACE
+    Restore from{snapshot->state};
+    from >> e->cycle >> *e->top;
+    e->rx_pattern = snapshot->rx_pattern;
+    e->tx_pattern = snapshot->tx_pattern;
+    e->tx = snapshot->tx;
+#endif
+}
+
+void snapshot_free(Snapshot* snapshot) { delete snapshot; }
+
+}  // extern "C"

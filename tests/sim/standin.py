@@ -1,0 +1,206 @@
+"""A small component with the core's ports, and its model: what engine, comparison and replay are tested with.
+
+A frame is one ITCH message without any header. It becomes a ``messages`` record; a locate below 4 makes an update, an
+A an order of 27 octets. The records carry recognisable values, wide, signed and partly filled ones among them.
+"""
+
+from dataclasses import dataclass, field
+
+from amaranth import *
+from amaranth.lib import data, fifo, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.records import counters, layout, records
+from hdl.wire import RX, TX, big_endian
+from spec import records as spec
+from spec.counters import COUNTERS
+
+FEED, BOOK, INDICATORS, VWAP, STRATEGY, RISK, ENCODE, TRANSMIT = 1, 2, 1, 5, 1, 1, 1, 2  #: latencies in cycles
+TICK_TO_TRADE = FEED + BOOK + STRATEGY + RISK + ENCODE + TRANSMIT
+SWEEP = 20  #: cycles until ready
+FRAME = 27  #: octets of an order frame
+QUEUE = 64
+
+
+class StandIn(wiring.Component):
+    def __init__(self):
+        super().__init__(
+            {"rx": In(RX), "tx": Out(TX), "kill": In(1), "ready": Out(1)}
+            | {record.stream: Out(records(record)) for record in spec.RECORDS}
+            | {f"{stage}_counters": Out(counters(stage)) for stage in COUNTERS}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        sweep = Signal(range(SWEEP + 1))
+        with m.If(sweep != SWEEP):
+            m.d.sync += sweep.eq(sweep + 1)
+        m.d.comb += self.ready.eq(sweep == SWEEP)
+        message = self._feed(m)
+        update = self._book(m)
+        self._indicators(m, update)
+        self._orders(m, update)
+        m.d.comb += self.messages.payload.message.eq(message)
+        return m
+
+    def _feed(self, m):
+        beat, octets, number = Signal(3), Signal(64 * 7), Signal(32)
+        p = self.rx.payload
+        kept = Cat(p.data.word_select(i, 8) & p.keep[i].replicate(8) for i in range(8))
+        record = self.messages.payload
+        m.d.sync += self.messages.valid.eq(self.rx.valid & p.last)
+        with m.If(self.rx.valid):
+            m.d.sync += [octets.word_select(beat, 64).eq(kept), beat.eq(beat + 1)]
+            with m.If(p.last):
+                m.d.sync += [beat.eq(0), record.gap.eq(p.error),
+                             self.feed_counters.frames.eq(self.feed_counters.frames + 1)]
+            with m.If(beat == 0):
+                m.d.sync += octets.eq(kept)
+        with m.If(self.messages.valid):
+            m.d.sync += number.eq(number + 1)
+        m.d.comb += [record.octets.eq(octets), record.sequence.eq(number + (1 << 40))]
+        return number
+
+    def _book(self, m):
+        octets, first = self.messages.payload.octets, Signal(layout(spec.UPDATE))
+        known, seen = Signal(), Signal(52)
+        update = self.updates.payload
+        m.d.sync += [
+            known.eq(self.messages.valid & (big_endian(octets[8:24]) < 4)),
+            first.message.eq(self.messages.payload.message),
+            first.timestamp.eq(big_endian(octets[40:88])),
+            first.symbol.eq(big_endian(octets[8:24])),
+            first.type.eq(octets[:8]),
+            first.bid_known.eq(1),
+            first.bid_price.eq(big_endian(octets[256:288])),
+            first.match.eq(big_endian(octets[88:152])),
+            self.updates.valid.eq(known),
+            update.eq(first),
+            update.bid_quantity.eq(seen),
+            self.book_counters.updates.eq(self.book_counters.updates + known),
+        ]
+        with m.If(known):
+            m.d.sync += seen.eq(seen + 1)
+        return update
+
+    def _indicators(self, m, update):
+        notional = Signal(80)
+        indicator, vwap = self.indicators.payload, self.vwaps.payload
+        with m.If(self.updates.valid):
+            m.d.sync += notional.eq(notional + (update.type << 60))
+        m.d.sync += [
+            self.indicators.valid.eq(self.updates.valid), indicator.message.eq(update.message),
+            indicator.symbol.eq(update.symbol), indicator.notional.eq(notional + (update.type << 60)),
+            indicator.vwap_known.eq(1),
+        ]
+        stage = Cat(self.indicators.valid, indicator.message, indicator.symbol)
+        for _ in range(VWAP - INDICATORS):
+            delayed = Signal.like(stage, name="delayed")
+            m.d.sync += delayed.eq(stage)
+            stage = delayed
+        m.d.comb += [self.vwaps.valid.eq(stage[0]), vwap.message.eq(stage[1:33]), vwap.symbol.eq(stage[33:])]
+
+    def _orders(self, m, update):
+        intent, decision, order = self.intents.payload, self.decisions.payload, self.orders.payload
+        position, reference = Signal(signed(48)), Signal(32)
+        approved = self.decisions.valid & (decision.refusals == 0)
+        m.d.sync += [
+            self.intents.valid.eq(self.updates.valid & (update.type == ord("A"))),
+            *(getattr(intent, name).eq(getattr(update, name)) for name in ("message", "timestamp", "symbol")),
+            intent.side.eq(1), intent.quantity.eq(100), intent.price.eq(update.bid_price),
+            self.decisions.valid.eq(self.intents.valid),
+            *(getattr(decision, name).eq(getattr(intent, name))
+              for name in ("message", "timestamp", "symbol", "side", "quantity", "price")),
+            decision.refusals.eq(self.kill), decision.position.eq(position),
+            self.orders.valid.eq(approved), order.message.eq(decision.message), order.user_ref_num.eq(reference),
+            order.payload.eq(Cat(reference, C(0xA5, 8), decision.price, C(0, 400 - 8), C(0xEE, 8))),
+        ]
+        with m.If(self.intents.valid & ~self.kill):
+            m.d.sync += [position.eq(position - 100), decision.position.eq(position - 100)]
+        with m.If(approved):
+            m.d.sync += reference.eq(reference + 1)
+            m.d.sync += self.order_counters.orders.eq(self.order_counters.orders + 1)
+
+        m.submodules.queue = queue = fifo.SyncFIFO(width=FRAME * 8, depth=QUEUE)
+        at, busy, frame = Signal(2), Signal(), Signal(32 * 8)
+        done = busy & self.tx.ready & (at == 3)
+        take = queue.r_rdy & (~busy | done)
+        m.d.comb += [
+            queue.w_data.eq(order.payload), queue.w_en.eq(self.orders.valid), queue.r_en.eq(take),
+            self.tx.valid.eq(busy), self.tx.payload.last.eq(at == 3),
+            self.tx.payload.data.eq(frame.word_select(at, 64)),
+            self.tx.payload.keep.eq(Mux(at == 3, 0x07, 0xFF)),
+        ]
+        with m.If(busy & self.tx.ready):
+            m.d.sync += at.eq(at + 1)
+        with m.If(take):
+            m.d.sync += [busy.eq(1), frame.eq(queue.r_data)]
+        with m.Elif(done):
+            m.d.sync += busy.eq(0)
+
+
+def _zero_counters():
+    return {stage: dict.fromkeys(names, 0) for stage, names in COUNTERS.items()}
+
+
+@dataclass
+class Step:
+    messages: list = field(default_factory=list)
+    updates: list = field(default_factory=list)
+    indicators: list = field(default_factory=list)
+    vwaps: list = field(default_factory=list)
+    intents: list = field(default_factory=list)
+    decisions: list = field(default_factory=list)
+    orders: list = field(default_factory=list)
+    frames: list = field(default_factory=list)
+    last_octets: list = field(default_factory=list)
+
+
+class Model:
+    """What StandIn does. ``wrong`` maps (stream, message) to fields to falsify, or to None to leave the record out."""
+
+    def __init__(self, wrong=None):
+        self.counters = _zero_counters()
+        self.wrong = wrong or {}
+        self.number = self.updates = self.notional = self.position = self.reference = 0
+
+    def _say(self, step, record, **values):
+        blank = dict.fromkeys(record.tuple._fields, 0)
+        made = record.tuple(**blank | values)
+        twist = self.wrong.get((record.stream, values["message"]), {})
+        if twist is not None:
+            getattr(step, record.stream).append(made._replace(**twist))
+
+    def frame(self, octets, error=False):
+        step = Step()
+        self.counters["feed"]["frames"] += 1
+        number, self.number = self.number, self.number + 1
+        self._say(step, spec.MESSAGE, message=number, sequence=number + (1 << 40), gap=int(error),
+                  octets=int.from_bytes(octets[:50], "little"))
+        step.last_octets.append(len(octets) - 1)
+        symbol, padded = int.from_bytes(octets[1:3], "big"), octets.ljust(56, b"\0")
+        if symbol >= 4:
+            return step
+        self.counters["book"]["updates"] += 1
+        common = dict(message=number, symbol=symbol)
+        time, price = int.from_bytes(octets[5:11], "big"), int.from_bytes(padded[32:36], "big")
+        self._say(step, spec.UPDATE, timestamp=time, type=octets[0], bid_known=1, bid_price=price,
+                  match=int.from_bytes(padded[11:19], "big"), bid_quantity=self.updates, **common)
+        self.updates += 1
+        self.notional += octets[0] << 60
+        self._say(step, spec.INDICATOR, vwap_known=1, notional=self.notional % (1 << 80), **common)
+        self._say(step, spec.VWAP, **common)
+        if octets[:1] != b"A":
+            return step
+        self._say(step, spec.INTENT, timestamp=time, side=1, quantity=100, price=price, **common)
+        self.position -= 100
+        self._say(step, spec.DECISION, timestamp=time, side=1, quantity=100, price=price, position=self.position,
+                  **common)
+        payload = self.reference.to_bytes(4, "little") + b"\xa5" + price.to_bytes(4, "little") + bytes(46)
+        payload = payload.ljust(58, b"\0")[:58]
+        self._say(step, spec.ORDER, message=number, user_ref_num=self.reference,
+                  payload=int.from_bytes(payload[:56], "little"))
+        step.frames.append(payload[:FRAME])
+        self.reference += 1
+        self.counters["order"]["orders"] += 1
+        return step
