@@ -85,7 +85,7 @@ def _read_pcapng(source: Source) -> Iterator[Frame]:
             order, clocks = "<" if mark[0] == 0x4D else ">", []
         kind, length = struct.unpack(order + "II", head)
         if length % 4 or not 12 <= length <= _MAX_BLOCK:
-            raise source.error(f"expected a block length of 12 to {_MAX_BLOCK}, a multiple of 4, not {length}", start + 4)
+            raise source.error(f"expected a block length of 12, 16, ... {_MAX_BLOCK}, not {length}", start + 4)
         body = source.take(length - 12, "a block")
         trailer = struct.unpack(order + "I", source.take(4, "a block length"))[0]
         if trailer != length:

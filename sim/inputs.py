@@ -1,8 +1,8 @@
 """Market data files as streams: ITCH messages and captured frames, each with its file offset.
 
-``open_input`` looks at the first octets, never at the name: gzip around anything, pcap and pcapng captures, and Nasdaq's
-daily files (a 2-octet big-endian length before each message). Nothing is ever held whole in memory. A file that is
-truncated or corrupt yields everything good first and then raises one ``InputError``.
+``open_input`` looks at the first octets, never at the name: gzip around anything, pcap and pcapng captures, and
+Nasdaq's daily files (a 2-octet big-endian length before each message). Nothing is ever held whole in memory. A file
+that is truncated or corrupt yields everything good first and then raises one ``InputError``.
 """
 
 import gzip
