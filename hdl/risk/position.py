@@ -1,12 +1,13 @@
 """Positions per symbol, and their limit."""
 
 from amaranth import *
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
 from spec.records import DECISION, INTENT, Side
 
+from ..memory import ForwardedMemory
 from ..records import layout
 
 POSITION = layout(DECISION)["position"].shape
@@ -28,7 +29,7 @@ class Positions(wiring.Component):
     valid, intent
         To be judged.
     approved
-        The verdict on the intent of the cycle before.
+        The verdict on the intent of the cycle before; low if there was none.
     fails
         The intent of the cycle before would lead beyond ``max_position`` shares, long or short.
     position
@@ -53,61 +54,33 @@ class Positions(wiring.Component):
         m = Module()
         intent, limit = self.intent, self._limit
         shape = signed(max(2, limit.bit_length() + 1))
-        # Few rows, and the verdict waits for them: LUT RAM, whose output register is a plain flip-flop.
-        m.submodules.rows = rows = memory.Memory(
-            shape=shape, depth=max(2, self._symbols), init=[], attrs={"ram_style": "distributed"})
-        read, write = rows.read_port(), rows.write_port()
-        m.d.comb += read.addr.eq(intent.symbol)
-
-        # Three intents may be under way: this one, one being judged, and one whose position is not yet in RAM.
-        judging, judged = Signal(), Signal()
-        judging_symbol, judged_symbol = Signal(10), Signal(10)
-        after = Signal(shape)  # the position of ``judged_symbol``
-        written = Signal()  # an approval changed it
-        m.d.sync += [
-            judging.eq(self.valid),
-            judging_symbol.eq(intent.symbol),
-            judged.eq(judging),
-            judged_symbol.eq(judging_symbol),
-        ]
-
-        adjacent, forward, forwarded = Signal(), Signal(), Signal(shape)
-        m.d.sync += [
-            adjacent.eq(judging & (judging_symbol == intent.symbol)),
-            forward.eq(judged & (judged_symbol == intent.symbol)),
-            forwarded.eq(after),
-        ]
-        before = Signal(shape)
-        with m.If(adjacent):
-            m.d.comb += before.eq(after)
-        with m.Elif(forward):
-            m.d.comb += before.eq(forwarded)
-        with m.Else():
-            m.d.comb += before.eq(read.data)
+        m.submodules.memory = memory = ForwardedMemory(shape=shape, depth=self._symbols)
 
         # A sale is a purchase seen from the other side: with x = position or, inverted, -position - 1,
         # |position +- quantity| > limit becomes x > bound.
         sells = intent.side == Side.SELL.value
+        judging, selling = Signal(), Signal()
+        symbol = Signal.like(intent.symbol)
         bound = Signal(signed(max(shape.width, 33) + 1))
         change = Signal(shape)
-        selling = Signal()
         m.d.sync += [
+            judging.eq(self.valid),
+            symbol.eq(intent.symbol),
+            selling.eq(sells),
             bound.eq(limit - intent.quantity - sells),
             change.eq(Mux(sells, -intent.quantity, intent.quantity)),
-            selling.eq(sells),
         ]
-        m.d.comb += self.fails.eq((before.as_unsigned() ^ selling.replicate(shape.width)).as_signed() > bound)
-        m.d.sync += [
-            after.eq(Mux(self.approved, before + change, before)),
-            written.eq(judging & self.approved),
-        ]
-        m.d.comb += self.position.eq(after)
 
-        sweep = Signal(range(self._symbols + 1))
-        m.d.comb += self.ready.eq(sweep == self._symbols)
-        with m.If(self.ready):
-            m.d.comb += [write.en.eq(written), write.addr.eq(judged_symbol), write.data.eq(after)]
-        with m.Else():
-            m.d.sync += sweep.eq(sweep + 1)
-            m.d.comb += [write.en.eq(1), write.addr.eq(sweep), write.data.eq(0)]
+        before, after = memory.read_data, Signal(shape)
+        m.d.comb += [
+            self.fails.eq((before.as_unsigned() ^ selling.replicate(shape.width)).as_signed() > bound),
+            after.eq(Mux(self.approved, before + change, before)),
+            memory.read_address.eq(intent.symbol),
+            # Written back when refused too, so that the write need not wait for the verdict.
+            memory.write_enable.eq(judging),
+            memory.write_address.eq(symbol),
+            memory.write_data.eq(after),
+            self.ready.eq(memory.ready),
+        ]
+        m.d.sync += self.position.eq(after)
         return m

@@ -22,16 +22,27 @@ def intent(**changes):
     return INTENT.tuple(**values | changes)
 
 
-def judge(schedule, design=DESIGN):
-    """Decisions as {cycle: Decision}, and counters, when ``schedule[cycle]`` is an intent, KILL, FULL, a tuple of
-    these, or None."""
-    dut = Risk(design=design)
-    seen, counters = {}, {}
+class Gate:
+    """A gate that can be run again: building the simulation takes longer than running it."""
 
-    async def bench(ctx):
-        async for _, _, ready in ctx.tick().sample(dut.ready):
-            if ready:
-                break
+    def __init__(self, design):
+        self.dut = Risk(design=design)
+        self.simulator = Simulator(self.dut)
+        self.simulator.add_clock(1e-6)
+        self.simulator.add_testbench(self._bench)
+        self._used = False
+
+    def run(self, schedule):
+        self._schedule, self.decisions, self.counters = schedule, {}, {}
+        if self._used:
+            self.simulator.reset()
+        self._used = True
+        self.simulator.run()
+        return self.decisions, self.counters
+
+    async def _bench(self, ctx):
+        dut, schedule = self.dut, self._schedule
+        await ctx.tick().until(dut.ready)
         for cycle in range(len(schedule) + Risk.LATENCY + 2):
             events = schedule[cycle] if cycle < len(schedule) else None
             events = events if type(events) is tuple else (events,)
@@ -41,15 +52,20 @@ def judge(schedule, design=DESIGN):
             ctx.set(dut.intents.valid, given is not None)
             ctx.set(dut.intents.payload.as_value(), INTENT.pack(given) if given else 0)
             if ctx.get(dut.decisions.valid):
-                seen[cycle] = DECISION.unpack(ctx.get(dut.decisions.payload.as_value()))
+                self.decisions[cycle] = DECISION.unpack(ctx.get(dut.decisions.payload.as_value()))
             await ctx.tick()
-        counters.update({name: ctx.get(dut.counters[name]) for name in dut.counters.shape().members})
+        self.counters.update({name: ctx.get(dut.counters[name]) for name in dut.counters.shape().members})
 
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return seen, counters
+
+_gates = {}
+
+
+def judge(schedule, design=DESIGN):
+    """Decisions as {cycle: Decision}, and counters, when ``schedule[cycle]`` is an intent, KILL, FULL, a tuple of
+    these, or None."""
+    if design.risk not in _gates:
+        _gates[design.risk] = Gate(design)
+    return _gates[design.risk].run(schedule)
 
 
 def refusals(schedule, design=DESIGN):
