@@ -1,4 +1,4 @@
-"""Adders that map to one carry chain."""
+"""Sums that map to few carry chains."""
 
 from amaranth import *
 
@@ -11,3 +11,21 @@ def add_sub(left, right, subtract, *, bits: int) -> Value:
     left, right = (Cat(operand, C(0, bits))[:bits] for operand in (left, right))
     inverted = right ^ subtract.replicate(bits)
     return (Cat(C(1, 1), left) + Cat(subtract, inverted))[1 : bits + 1]  # the lowest bit makes the carry in
+
+
+def times(value, factor: int) -> Value:
+    """``value * factor`` for a constant, as the fewest shifted copies to add and subtract, not as a multiplier.
+
+    Unsigned, as wide as any product of ``value``'s and ``factor``'s widths.
+    """
+    if factor < 0:
+        raise ValueError(f"factor must not be negative, not {factor!r}")
+    total, shift, rest = C(0, 1), 0, factor
+    while rest:
+        if rest & 1:  # a run of ones is one subtraction at its bottom and one addition above its top
+            digit = 2 - (rest & 3)
+            total = total + (value << shift) if digit > 0 else total - (value << shift)
+            rest -= digit
+        rest >>= 1
+        shift += 1
+    return total[: len(value) + factor.bit_length()]

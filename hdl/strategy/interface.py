@@ -1,0 +1,97 @@
+"""What a strategy is: one component that looks at records and says when it wants to trade, and where.
+
+Writing one takes three steps:
+
+1. Here, a subclass of ``TradingSignal`` in its own file, entered in ``SIGNALS`` of ``hdl.strategy`` under its name.
+2. In ``golden_model.strategy``, the same as one Python function, under the same name. The bench holds one against the
+   other.
+3. In ``spec.config``, the name among those that ``strategy.name`` allows, and parameters of its own if it has any.
+
+::
+
+    class Tight(TradingSignal):
+        \"\"\"Join the bid when the spread is one cent.\"\"\"
+
+        LATENCY = 1
+
+        def elaborate(self, platform):
+            m = Module()
+            update = self.updates.payload
+            m.d.sync += [
+                self.wish.fire.eq(update.ask_price - update.bid_price == 100),
+                self.wish.side.eq(Side.BUY),
+                self.wish.price.eq(update.bid_price),
+            ]
+            return m
+
+What the signal need not do, because the stage around it does it for all, before anything reaches risk: no trading on a
+book that is not known, on messages that do not change the book, without a valid update, on a symbol that is not
+tradable, or within the cooldown after the symbol's last intent. It need not look at ``updates.valid`` unless it keeps
+state.
+"""
+
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spec import config
+from spec.records import INDICATOR, UPDATE
+
+from ..records import records
+
+
+class Wish(data.Struct):
+    """What a signal wants."""
+
+    fire: 1  #: trade now
+    side: 1  #: ``spec.records.Side``; only meaningful with ``fire``, as is the price
+    price: 32  #: 1/10 000 dollar, limit
+
+
+class TradingSignal(wiring.Component):
+    """Base class of what ``hdl.strategy.Strategy`` stands around.
+
+    Contract
+    --------
+    - One update per cycle at most, and possibly in every cycle: II = 1, no backpressure.
+    - ``wish`` belongs to the update of exactly ``LATENCY`` cycles before, whatever came before or after. In cycles
+      whose update was not valid it is ignored.
+    - ``wish`` may come from logic behind registers; the stage adds about three LUTs before it registers it. From
+      registers alone is better.
+    - Every update comes by, of every type and symbol. Fields of a side that is not known are zero.
+
+    Class attributes
+    ----------------
+    LATENCY : int
+        Cycles from ``updates`` to ``wish``, at least 1. The stage's own latency is one more.
+    USES_INDICATORS : bool
+        The signal reads ``indicators``. Then each update is handed over together with its own ``Indicator``, in the
+        same cycle, and thereby ``Indicators.LATENCY`` cycles later, which the stage's latency includes. If not,
+        ``indicators`` is not connected.
+
+    Parameters
+    ----------
+    parameters : spec.config.Strategy
+        ``design.strategy``.
+
+    Members
+    -------
+    updates : In(records(UPDATE))
+    indicators : In(records(INDICATOR))
+    wish : Out(Wish)
+    """
+
+    LATENCY: int
+    USES_INDICATORS = False
+
+    updates: In(records(UPDATE))
+    indicators: In(records(INDICATOR))
+    wish: Out(Wish)
+
+    def __init__(self, *, parameters: config.Strategy):
+        if not isinstance(parameters, config.Strategy):
+            raise TypeError(f"parameters must be a spec.config.Strategy, not {parameters!r}")
+        if not isinstance(getattr(self, "LATENCY", None), int) or self.LATENCY < 1:
+            raise TypeError(f"{type(self).__name__}.LATENCY must be an integer of at least 1, "
+                            f"not {getattr(self, 'LATENCY', None)!r}")
+        self.parameters = parameters
+        super().__init__()
