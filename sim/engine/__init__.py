@@ -7,7 +7,10 @@
     capture = engine.capture()
 """
 
+import hashlib
 from pathlib import Path
+
+from sim import simulators
 
 from .native import HARNESS, Batch, Capture, Engine, EngineError, OrderFrame, Ports, Snapshot, Stream
 
@@ -17,15 +20,13 @@ TOP = "tickwire"
 
 
 def build(verilog: Path, directory: Path, *, ports: Ports = Ports(), waves: bool = False) -> Path:
-    """The core in ``verilog`` (module ``tickwire``) as a shared library for ``Engine``, built below ``directory``.
+    """The core in ``verilog`` (module ``tickwire``) as a shared library for ``Engine``, cached below ``directory``.
 
     ``waves`` builds in waveforms and snapshots, at some cost in speed.
     """
-    from sim import simulators
-
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    header = directory / "ports.h"
-    if not header.exists() or header.read_text() != ports.header():
+    header = Path(directory) / "ports" / hashlib.sha256(ports.header().encode()).hexdigest()[:12] / "ports.h"
+    if not header.exists():
+        header.parent.mkdir(parents=True, exist_ok=True)
         header.write_text(ports.header())
-    return simulators.verilate(verilog, top=TOP, harness=HARNESS, include=[header], directory=directory, waves=waves)
+    return simulators.verilate(verilog=verilog, toplevel=TOP, harness=HARNESS, headers=[header],
+                               build_dir=Path(directory), trace=waves, savable=waves)

@@ -4,14 +4,20 @@ A frame is one ITCH message without any header. It becomes a ``messages`` record
 A an order of 27 octets. The records carry recognisable values, wide, signed and partly filled ones among them.
 """
 
+import random
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 from amaranth import *
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.export import write_verilog
 from hdl.records import counters, layout, records
 from hdl.wire import RX, TX, big_endian
+from sim import engine
+from spec import itch
 from spec import records as spec
 from spec.counters import COUNTERS
 
@@ -20,6 +26,25 @@ TICK_TO_TRADE = FEED + BOOK + STRATEGY + RISK + ENCODE + TRANSMIT
 SWEEP = 20  #: cycles until ready
 FRAME = 27  #: octets of an order frame
 QUEUE = 64
+DIRECTORY = Path("build/native")
+
+
+@cache
+def library(*, waves: bool = False) -> Path:
+    """The stand-in, built for the engine."""
+    verilog = write_verilog(StandIn(), DIRECTORY / "standin" / "tickwire.v", name="tickwire")
+    return engine.build(verilog, DIRECTORY, waves=waves)
+
+
+def message(code: str, *, locate: int, rng: random.Random | None = None) -> bytes:
+    """A frame: one ITCH message with random content."""
+    octets = (rng or random.Random(0)).randbytes(itch.MESSAGES[code].length)
+    return code.encode() + locate.to_bytes(2, "big") + octets[3:]
+
+
+def frames(rng: random.Random, count: int) -> list[bytes]:
+    """Half of them for symbols that the stand-in follows."""
+    return [message(rng.choice("ADFEX"), locate=rng.randrange(8), rng=rng) for _ in range(count)]
 
 
 class StandIn(wiring.Component):
