@@ -118,7 +118,7 @@ def write(layout: Layout, byteorder: str = "big", **values) -> bytes:
     unknown = set(values) - {field.name for field in layout.fields}
     if unknown:
         raise KeyError(f"{layout.name} has no field {sorted(unknown)[0]!r}")
-    if layout.code and layout.fields[0].name == "type":
+    if layout.code and "type" in layout:
         values.setdefault("type", layout.code)
     octets = bytearray(layout.length)
     for field in layout.fields:

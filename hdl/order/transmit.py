@@ -72,7 +72,7 @@ class Transmit(wiring.Component):
         current = Signal(width)  # of the frame on the wire
         for index, offset in enumerate(template.varying):
             frame[offset] = current.word_select(index, 8)
-        for offset, octet in zip(template.checksum, (checksum.checksum[8:], checksum.checksum[:8])):
+        for offset, octet in zip(template.checksum, (checksum.checksum[8:], checksum.checksum[:8]), strict=True):
             frame[offset] = octet
         beats = [Cat(frame[i : i + LANES]) for i in range(0, len(frame), LANES)]
         # Beat b is loaded b cycles after the first at the earliest, which is when ``current`` is loaded too.

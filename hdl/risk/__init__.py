@@ -25,8 +25,8 @@ __all__ = ["LuldCollar", "NoReference", "OrderSize", "Positions", "PriceCollar",
 class Risk(wiring.Component):
     """One decision per intent.
 
-    Latency ``LATENCY`` cycles, initiation interval 1. An intent at clock edge c is decided at edge c + 1, where ``kill``
-    and ``queue_full`` count as they stand, and its decision is at edge c + 2.
+    Latency ``LATENCY`` cycles, initiation interval 1. An intent at clock edge c is decided at edge c + 1, where
+    ``kill`` and ``queue_full`` count as they stand, and its decision is at edge c + 2.
 
     =====  ==========================================================================================
     cycle  does

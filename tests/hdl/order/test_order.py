@@ -66,7 +66,7 @@ class Run:
         frames, octets = [], b""
         for data, keep, last, error in self.beats.values():
             assert error == 0
-            assert keep == 0xFF or last and keep & keep + 1 == 0
+            assert keep == 0xFF or (last and keep & keep + 1 == 0)
             octets += data.to_bytes(8, "little")[: keep.bit_count()]
             if last:
                 frames.append(octets)
