@@ -1,0 +1,1 @@
+"""Build, run, replay, compare, measure, report; the `tickwire` command."""
