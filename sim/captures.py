@@ -41,8 +41,8 @@ def _read_pcap(source: Source) -> Iterator[Frame]:
     while not source.ended():
         offset = source.offset
         seconds, fraction, captured, _ = record.unpack(source.take(record.size, "a packet header"))
-        if captured > MAX_CAPTURED:
-            raise source.error(f"expected a captured length of at most {MAX_CAPTURED}, not {captured}", offset + 8)
+        if not 1 <= captured <= MAX_CAPTURED:
+            raise source.error(f"expected a captured length of 1 to {MAX_CAPTURED}, not {captured}", offset + 8)
         if fraction * unit >= 1_000_000_000:
             raise source.error(f"expected less than a second in a stamp's fraction, not {fraction}", offset + 4)
         offset = source.offset
@@ -111,8 +111,8 @@ def _read_pcapng(source: Source) -> Iterator[Frame]:
             raise source.error(f"expected a longer block of type {kind}, not {length} octets", start) from None
         if interface >= len(clocks):
             raise source.error(f"expected a described interface, not number {interface}", start + 8)
-        if first + captured > len(body):
-            raise source.error(f"expected a captured length of at most {len(body) - first}, not {captured}", start)
+        if not 1 <= captured <= len(body) - first:
+            raise source.error(f"expected a captured length of 1 to {len(body) - first}, not {captured}", start)
         yield Frame(body[first : first + captured], start + 8 + first, clocks[interface].ns(high, low))
 
 

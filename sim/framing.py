@@ -9,13 +9,11 @@ from bisect import bisect
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from itertools import accumulate
-from pathlib import Path
-from typing import NamedTuple
 
 from spec import ethernet, itch, moldudp64, wire
 from spec.config import Design
 
-from .inputs import Frame, Message, open_input
+from .inputs import Frame, InputError, Message
 
 VLAN = 141
 SESSION = "TICKWIRE01"
@@ -122,7 +120,7 @@ def frames(messages: Iterable[Message], *, design: Design, seed: int = 0, line: 
     """Frames that carry ``messages`` in order, from ``design.feed.first_sequence``; the same ones for the same seed.
 
     A datagram holds messages that adjoin in their file. With ``bracket`` a heartbeat comes before the first and the end
-    of session after the last.
+    of session after the last. Where ``messages`` ends in an ``InputError``, what came before it is framed first.
     """
     framer = Framer(design=design, line=line, vlan=vlan, session=session)
     room = min(max_payload, design.feed.max_ip_length - ethernet.IPV4.length - ethernet.UDP.length)
@@ -141,92 +139,26 @@ def frames(messages: Iterable[Message], *, design: Design, seed: int = 0, line: 
         sequence += len(batch)
         return Frame(octets, first - at, int.from_bytes(batch[-1][_TIME.offset : _TIME.end], "big"))
 
-    for octets, offset in messages:
-        if batch and (len(batch) == wanted or size + _PREFIX + len(octets) > room or offset != first + size):
-            yield (done := close())
-            time = done.time_ns
-            batch = []
-        if not batch:
-            if bracket and sequence == design.feed.first_sequence:
-                time = int.from_bytes(octets[_TIME.offset : _TIME.end], "big")
-                yield Frame(framer.heartbeat(sequence), offset - at, time)
-            first, size, wanted = offset, 0, 1 + bisect(_COUNTS, draw() * _COUNTS[-1])
-        batch.append(octets)
-        size += _PREFIX + len(octets)
+    fault = None
+    try:
+        for octets, offset in messages:
+            if batch and (len(batch) == wanted or size + _PREFIX + len(octets) > room or offset != first + size):
+                yield (done := close())
+                time = done.time_ns
+                batch = []
+            if not batch:
+                if bracket and sequence == design.feed.first_sequence:
+                    time = int.from_bytes(octets[_TIME.offset : _TIME.end], "big")
+                    yield Frame(framer.heartbeat(sequence), offset - at, time)
+                first, size, wanted = offset, 0, 1 + bisect(_COUNTS, draw() * _COUNTS[-1])
+            batch.append(octets)
+            size += _PREFIX + len(octets)
+    except InputError as error:
+        fault = error
     if batch:
         yield (done := close())
         time = done.time_ns
+    if fault is not None:
+        raise fault
     if bracket:
         yield Frame(framer.end_of_session(sequence), first + size - at, time)
-
-
-def file_frames(path: str | Path, *, design: Design, seed: int = 0, bracket: bool = False) -> Iterator[Frame]:
-    """The frames of a capture as they are, or of an ITCH file wrapped by ``frames``. Raises ``InputError``."""
-    with open_input(path) as data:
-        yield from data.frames() if data.is_capture else frames(data.messages(), design=design, seed=seed,
-                                                                bracket=bracket)
-
-
-class Block(NamedTuple):
-    """Where a message stands: its sequence number, position of its first octet in the frame, and octets."""
-
-    sequence: int
-    position: int
-    octets: bytes
-
-
-def blocks(frame: bytes) -> Iterator[Block]:
-    """The messages in a frame that is what ``Framer`` builds or the real wire carries; none in any other."""
-    def uint(layout, name, base):
-        field = layout[name]
-        return int.from_bytes(frame[base + field.offset : base + field.end], "big")
-
-    at = ethernet.ETHERNET.length
-    kind = uint(ethernet.ETHERNET, "ethertype", 0)
-    if kind == ethernet.ETHERTYPE_VLAN:
-        kind = uint(ethernet.ETHERNET, "ethertype", ethernet.VLAN.length)
-        at += ethernet.VLAN.length
-    if kind != ethernet.ETHERTYPE_IPV4 or uint(ethernet.IPV4, "protocol", at) != ethernet.PROTOCOL_UDP:
-        return
-    end = min(len(frame), at + uint(ethernet.IPV4, "total_length", at))
-    at += 4 * (uint(ethernet.IPV4, "version_ihl", at) & 15) + ethernet.UDP.length
-    sequence, count = uint(moldudp64.HEADER, "sequence", at), uint(moldudp64.HEADER, "count", at)
-    at += moldudp64.HEADER.length
-    if count == moldudp64.END_OF_SESSION:
-        return
-    for number in range(sequence, sequence + count):
-        length = uint(moldudp64.MESSAGE_BLOCK, "length", at)
-        at += _PREFIX
-        if at + length > end:
-            return
-        yield Block(number, at, frame[at : at + length])
-        at += length
-
-
-class Place(NamedTuple):
-    frame: int  #: index of the frame
-    position: int  #: of the message's first octet in the frame
-    offset: int  #: of the message's first octet in the file
-    time_ns: int  #: of the frame
-
-
-class MessageMap:
-    """Frames seen so far, so that a sequence number leads back to frame and file offset.
-
-    Keeps the frames it was shown: give each batch of a long input its own.
-    """
-
-    def __init__(self, *, first_frame: int = 0):
-        self._frames: list[Frame] = []
-        self._first = first_frame
-
-    def add(self, frame: Frame) -> None:
-        self._frames.append(frame)
-
-    def find(self, sequence: int) -> Place | None:
-        """Where the message with ``sequence`` stood first, or ``None``."""
-        for index, frame in enumerate(self._frames):
-            for block in blocks(frame.octets):
-                if block.sequence == sequence:
-                    return Place(self._first + index, block.position, frame.offset + block.position, frame.time_ns)
-        return None
