@@ -1,0 +1,46 @@
+"""The environment: agent, monitors, scoreboard and coverage, and the test that the others derive from."""
+
+import cocotb
+from pyuvm import ConfigDB, uvm_env, uvm_test
+
+from testbenches.harness import Bench
+
+from .agent import RxAgent
+from .coverage import Coverage
+from .monitors import FrameMonitor, RecordMonitor
+from .scoreboard import STREAMS, Scoreboard
+
+DRAIN = 400  #: cycles after the last frame until every record and order is out
+
+
+class Environment(uvm_env):
+    def build_phase(self):
+        self.agent = RxAgent("agent", self)
+        self.monitors = [RecordMonitor(stream, self) for stream in STREAMS] + [FrameMonitor("frames", self)]
+        self.scoreboard = Scoreboard.create("scoreboard", self)
+        self.coverage = Coverage("coverage", self)
+
+    def connect_phase(self):
+        self.agent.driver.sent.connect(self.scoreboard.sent.analysis_export)
+        for monitor in self.monitors:
+            monitor.seen.connect(self.scoreboard.seen[monitor.get_name()].analysis_export)
+
+
+class CoreTest(uvm_test):
+    """Starts the core, runs ``sequences()`` one after the other, and drains the pipeline."""
+
+    def build_phase(self):
+        self.bench = Bench(cocotb.top)
+        ConfigDB().set(None, "*", "BENCH", self.bench)
+        self.environment = Environment("environment", self)
+
+    def sequences(self):
+        raise NotImplementedError
+
+    async def run_phase(self):
+        self.raise_objection()
+        await self.bench.start(kill=0, rx_tvalid=0, tx_tready=1)
+        for sequence in self.sequences():
+            await sequence.start(self.environment.agent.sequencer)
+        await self.bench.cycles(DRAIN)
+        self.drop_objection()

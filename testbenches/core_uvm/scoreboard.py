@@ -1,0 +1,63 @@
+"""The scoreboard: the golden model sees the frames that the core sees, and every record has a golden twin."""
+
+from pyuvm import ConfigDB, uvm_scoreboard, uvm_tlm_analysis_fifo
+
+from golden_model.core import Core
+from spec.records import RECORDS
+
+from .monitors import Seen
+
+STREAMS = tuple(record.stream for record in RECORDS)
+
+
+class Mismatch(AssertionError):
+    """A record, a frame or a counter that is not its golden twin."""
+
+
+class Scoreboard(uvm_scoreboard):
+    """Compares in the check phase, all of it, and fails when a stream had nothing to compare.
+
+    Members
+    -------
+    core, stimuli, steps : Core, list[Stimulus], list[Step]
+        After the check phase: the golden model, the frames it saw, and what it made of each; coverage reads them.
+    """
+
+    def build_phase(self):
+        self.sent = uvm_tlm_analysis_fifo("sent", self)
+        self.seen = {stream: uvm_tlm_analysis_fifo(stream, self) for stream in (*STREAMS, "frames")}
+
+    def check_phase(self):
+        bench = ConfigDB().get(self, "", "BENCH")
+        self.core, self.steps, self.stimuli = Core(bench.design), [], drain(self.sent)
+        for stimulus in self.stimuli:
+            if stimulus.kill:
+                self.core.kill()
+            self.steps.append(self.core.frame(stimulus.octets, error=stimulus.error))
+        for stream, fifo in self.seen.items():
+            compare(stream, drain(fifo), [value for step in self.steps for value in getattr(step, stream)])
+        for stage, expected in self.core.counters.items():
+            got = bench.counters(stage, f"{stage}_counters")
+            wrong = {name: (value, got[name]) for name, value in expected.items() if got[name] != value}
+            if wrong:
+                raise Mismatch(f"{stage} counters (expected, got): {wrong}")
+
+
+def drain(fifo: uvm_tlm_analysis_fifo) -> list:
+    items = []
+    while True:
+        ok, item = fifo.try_get()
+        if not ok:
+            return items
+        items.append(item)
+
+
+def compare(stream: str, seen: list[Seen], expected: list) -> None:
+    """Raises ``Mismatch`` at the first record that differs, and when there is nothing to compare."""
+    if not expected:
+        raise Mismatch(f"{stream}: the model expects nothing, so nothing was compared")
+    for k, (got, want) in enumerate(zip(seen, expected)):
+        if got.value != want:
+            raise Mismatch(f"{stream}[{k}] at cycle {got.cycle}: expected {want}, got {got.value}")
+    if len(seen) != len(expected):
+        raise Mismatch(f"{stream}: expected {len(expected)}, got {len(seen)}")

@@ -1,0 +1,217 @@
+"""Sequences of frames: a market, risk's corners, wrecked frames, broken books, gaps.
+
+They share an ``Exchange``, which keeps the MoldUDP64 sequence, so that any order of them is one session.
+"""
+
+from collections.abc import Iterable
+
+from pyuvm import uvm_sequence
+
+from sim.framing import Framer, as_file, frames
+from sim.generator import MIN_PER_SYMBOL, session
+from spec import itch, wire
+from spec.config import Design
+
+from . import wreckage
+from .agent import FrameItem
+
+_STEP_NS = 20_000  #: between directed messages: longer than any cooldown of the designs in use
+_FIRST_REFERENCE = 1 << 48  #: directed orders; the generator stays far below
+
+
+class Exchange:
+    """The far side: sequence numbers, timestamps, order references, and messages about configured symbols."""
+
+    def __init__(self, design: Design, rng):
+        self.design, self.rng = design, rng
+        self.sequence = design.feed.first_sequence
+        self.time = 0
+        self.reference = _FIRST_REFERENCE
+        self._framers = [Framer(design=design, vlan=vlan) for vlan in (141, None)]
+
+    @property
+    def framer(self) -> Framer:
+        """Tagged or not, by chance."""
+        return self.rng.choice(self._framers)
+
+    def message(self, code: str, symbol: int = 0, **fields) -> bytes:
+        """A message about configured symbol ``symbol``, whose locate is its index + 1; market-wide ones have none."""
+        self.time += _STEP_NS
+        layout = itch.MESSAGES[code]
+        if "stock" in layout:
+            fields.setdefault("stock", self.design.symbols[symbol].stock)
+        locate = 0 if code in "SVW" else symbol + 1
+        return wire.write(layout, locate=locate, timestamp=self.time, **fields)
+
+    def add(self, symbol: int, side: str, shares: int, price: int) -> tuple[bytes, int]:
+        """An add order, and its reference."""
+        self.reference += 1
+        added = self.message("A", symbol, reference=self.reference, side=side, shares=shares, price=price)
+        return added, self.reference
+
+    def frame(self, *messages: bytes) -> bytes:
+        """The next datagram of the session."""
+        octets = self.framer.datagram(self.sequence, messages)
+        self.sequence += len(messages)
+        return octets
+
+    def open(self, symbols: Iterable[int]) -> list[bytes]:
+        """Messages after which ``symbols`` trade."""
+        return [self.message("S", event="Q"), *(m for symbol in symbols for m in (
+            self.message("R", symbol), self.message("H", symbol, state="T")))]
+
+
+class ExchangeSequence(uvm_sequence):
+    """Sends what ``items`` yields."""
+
+    def __init__(self, exchange: Exchange):
+        super().__init__(type(self).__name__)
+        self.exchange = exchange
+
+    def items(self) -> Iterable[FrameItem]:
+        raise NotImplementedError
+
+    async def body(self):
+        for item in self.items():
+            await self.start_item(item)
+            await self.finish_item(item)
+
+    def random_gap(self) -> int:
+        return self.exchange.rng.choice((0, 0, 0, 1, 2, 7, 30))
+
+
+class MarketSequence(ExchangeSequence):
+    """A generated session, all 23 types, tagged and untagged frames, with and without gaps."""
+
+    def items(self):
+        exchange, design = self.exchange, self.exchange.design
+        count = max(2500, 300 + MIN_PER_SYMBOL * len(design.symbols))
+        messages = list(as_file(session(design, messages=count, seed=exchange.rng.getrandbits(32), symbols=24)))
+        while messages:
+            several, messages = messages[: (n := exchange.rng.choice((1, 1, 1, 2, 3, 5, 9, 20)))], messages[n:]
+            yield FrameItem(exchange.frame(*(message.octets for message in several)), gap=self.random_gap())
+        yield FrameItem(exchange.framer.heartbeat(exchange.sequence))
+
+
+class RiskSequence(ExchangeSequence):
+    """One symbol driven through every refusal, the cooldown, and both sides approved up to the position limit."""
+
+    def items(self):
+        exchange, symbol = self.exchange, 0
+        base = exchange.design.symbols[symbol].reference
+        tick = exchange.design.symbols[symbol].tick
+        yield FrameItem(exchange.frame(*exchange.open([symbol])))
+
+        def trade(price: int) -> FrameItem:
+            return FrameItem(exchange.frame(exchange.message("P", symbol, side="B", shares=10, price=price)), gap=50)
+
+        def signal(side: str) -> list[FrameItem]:
+            """A lopsided book for a moment: heavy bids make a buy, heavy offers a sell."""
+            heavy, light = (900, 100) if side == "B" else (100, 900)
+            bid, bid_reference = exchange.add(symbol, "B", heavy, base)
+            ask, ask_reference = exchange.add(symbol, "S", light, base + tick)
+            clear = [exchange.message("D", symbol, reference=r) for r in (bid_reference, ask_reference)]
+            return [FrameItem(exchange.frame(*part), gap=50) for part in ((bid, ask), clear)]
+
+        yield from signal("B")  # NO_REFERENCE
+        yield trade(base * 2)
+        yield from signal("B")  # PRICE_COLLAR
+        yield trade(base)
+        lower, upper = base + 50 * tick, base + 60 * tick
+        yield FrameItem(exchange.frame(exchange.message("J", symbol, lower=lower, upper=upper)))
+        yield from signal("S")  # LULD_COLLAR
+        yield FrameItem(exchange.frame(exchange.message("J", symbol, lower=base - 50 * tick, upper=upper)))
+        limit, quantity = exchange.design.risk.max_position, exchange.design.strategy.quantity
+        for _ in range(limit // quantity + 1):
+            yield from signal("B")  # POSITION_LIMIT at the end
+        for _ in range(2):
+            yield from signal("S")
+        exchange.time -= _STEP_NS - 1
+        yield from signal("B")
+        exchange.time -= 4 * _STEP_NS
+        yield from signal("B")  # cooldown
+        yield FrameItem(exchange.frame(exchange.message("H", symbol, state="H")))
+        yield from signal("B")  # halted
+        yield FrameItem(exchange.frame(exchange.message("H", symbol, state="T")))
+
+
+class KillSequence(ExchangeSequence):
+    """Orders flow, then the kill switch, then signals that must all be refused."""
+
+    def items(self):
+        exchange, symbol = self.exchange, 1
+        base, tick = exchange.design.symbols[symbol].reference, exchange.design.symbols[symbol].tick
+        opened = exchange.open([symbol]) + [exchange.message("P", symbol, side="B", shares=10, price=base)]
+        yield FrameItem(exchange.frame(*opened), gap=200)
+        for k in range(6):
+            bid, bid_reference = exchange.add(symbol, "B", 900, base)
+            ask, ask_reference = exchange.add(symbol, "S", 100, base + tick)
+            clear = [exchange.message("D", symbol, reference=r) for r in (bid_reference, ask_reference)]
+            yield FrameItem(exchange.frame(bid, ask, *clear), gap=200, kill=k == 3)
+
+
+class FaultSequence(ExchangeSequence):
+    """Messages that no exchange should send, and more orders than the table holds: each symbol's book breaks."""
+
+    def items(self):
+        exchange, design = self.exchange, self.exchange.design
+        symbols = range(len(design.symbols))
+        yield FrameItem(exchange.frame(*exchange.open(symbols)))
+        # A stock directory message beyond the locate table, and a message of a symbol that is not configured.
+        beyond = wire.write(itch.MESSAGES["R"], locate=design.book.locates, stock=design.symbols[0].stock)
+        stranger = wire.write(itch.MESSAGES["D"], locate=design.book.locates - 1, reference=1)
+        yield FrameItem(exchange.frame(beyond, stranger))
+        for symbol in symbols:
+            base, tick = design.symbols[symbol].reference, design.symbols[symbol].tick
+            order, reference = exchange.add(symbol, "B", 100, base)
+            far = [exchange.add(symbol, side, 100, price)[0] for side, price in
+                   (("B", tick), ("S", 0xFFFF_FFFF), ("S", 0), ("B", 0xFFFF_FFFF))]
+            abuse = [
+                exchange.message("E", symbol, reference=1 << 60, shares=5, match=1),
+                order,  # the same reference again
+                exchange.message("X", symbol, reference=reference, shares=101),
+                exchange.message("U", symbol, reference=reference, new_reference=1 << 61, shares=1, price=base),
+            ]
+            exchange.rng.shuffle(abuse)
+            yield FrameItem(exchange.frame(order, *far, *abuse), gap=self.random_gap())
+            prints = [exchange.message("Q", symbol, shares=shares, price=base, match=7 + symbol) for shares in (5, 1 << 32)]
+            breaks = [exchange.message("B", symbol, match=match) for match in (7 + symbol, 1 << 40)]
+            yield FrameItem(exchange.frame(prints[0], breaks[0], prints[1], breaks[1]))
+        full = [exchange.add(0, "B", 1, design.symbols[0].reference)[0] for _ in range(design.book.capacity + 10)]
+        for k in range(0, len(full), 30):
+            yield FrameItem(exchange.frame(*full[k : k + 30]))
+
+
+class WireSequence(ExchangeSequence):
+    """Wrecked frames of every kind between good ones; the good ones must not notice."""
+
+    def items(self):
+        exchange = self.exchange
+        good = [exchange.message("H", 0, state="T") for _ in range(40)]
+        for name, wreck in wreckage.FRAMES.items():
+            octets = exchange.framer.datagram(exchange.sequence, good[:3])
+            wrecked = wreck(octets)
+            assert wrecked != octets, name
+            yield FrameItem(wrecked, gap=self.random_gap())
+            yield FrameItem(exchange.frame(*good[:2]), gap=self.random_gap())
+        for name, block in wreckage.blocks(good[0]).items():
+            # What precedes the bad block is delivered; what follows must come again.
+            datagram = exchange.framer.frame(exchange.sequence, 2, wreckage.block(good[0]) + block)
+            yield FrameItem(datagram, gap=self.random_gap())
+            exchange.sequence += 1 + (name == "unknown type")
+            yield FrameItem(exchange.frame(*good[:2]), gap=self.random_gap())
+        repeated = exchange.framer.datagram(exchange.sequence - 2, good[:4])
+        exchange.sequence += 2
+        yield FrameItem(repeated)
+
+
+class GapSequence(ExchangeSequence):
+    """A frame that the MAC found bad, lost messages, and the end of the session."""
+
+    def items(self):
+        exchange = self.exchange
+        symbols = range(len(exchange.design.symbols))
+        yield FrameItem(exchange.frame(*exchange.open(symbols)), error=True)
+        exchange.sequence += 5
+        yield FrameItem(exchange.frame(*exchange.open(symbols)))
+        yield FrameItem(exchange.framer.end_of_session(exchange.sequence + 2))
