@@ -136,9 +136,10 @@ def axi_frame(octets: bytes, *, error: bool = False) -> AxiStreamFrame:
 def assert_same_records(got: Watch, expected: Sequence) -> None:
     """Every record of ``got`` equals its golden twin, in number and in every field; something was compared."""
     assert expected, f"{got.record.stream}: nothing to compare with"
-    for k, (mine, theirs) in enumerate(zip(got.seen, expected)):
+    for k, (mine, theirs) in enumerate(zip(got.seen, expected, strict=False)):
         if mine != theirs:
-            wrong = [f"{f}: expected {e}, got {g}" for f, g, e in zip(mine._fields, mine, theirs) if g != e]
+            wrong = [f"{f}: expected {e}, got {g}" 
+                     for f, g, e in zip(mine._fields, mine, theirs, strict=True) if g != e]
             raise AssertionError(f"{got.record.stream}[{k}] message {theirs.message} at cycle {got.cycles[k]}: "
                                  + "; ".join(wrong))
     assert len(got.seen) == len(expected), f"{got.record.stream}: expected {len(expected)}, got {len(got.seen)}"

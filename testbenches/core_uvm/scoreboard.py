@@ -56,7 +56,7 @@ def compare(stream: str, seen: list[Seen], expected: list) -> None:
     """Raises ``Mismatch`` at the first record that differs, and when there is nothing to compare."""
     if not expected:
         raise Mismatch(f"{stream}: the model expects nothing, so nothing was compared")
-    for k, (got, want) in enumerate(zip(seen, expected)):
+    for k, (got, want) in enumerate(zip(seen, expected, strict=False)):
         if got.value != want:
             raise Mismatch(f"{stream}[{k}] at cycle {got.cycle}: expected {want}, got {got.value}")
     if len(seen) != len(expected):

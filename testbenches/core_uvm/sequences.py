@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from pyuvm import uvm_sequence
 
-from sim.framing import Framer, as_file, frames
+from sim.framing import Framer, as_file
 from sim.generator import MIN_PER_SYMBOL, session
 from spec import itch, wire
 from spec.config import Design
@@ -168,13 +168,13 @@ class FaultSequence(ExchangeSequence):
                    (("B", tick), ("S", 0xFFFF_FFFF), ("S", 0), ("B", 0xFFFF_FFFF))]
             abuse = [
                 exchange.message("E", symbol, reference=1 << 60, shares=5, match=1),
-                order,  # the same reference again
                 exchange.message("X", symbol, reference=reference, shares=101),
                 exchange.message("U", symbol, reference=reference, new_reference=1 << 61, shares=1, price=base),
             ]
             exchange.rng.shuffle(abuse)
-            yield FrameItem(exchange.frame(order, *far, *abuse), gap=self.random_gap())
-            prints = [exchange.message("Q", symbol, shares=shares, price=base, match=7 + symbol) for shares in (5, 1 << 32)]
+            yield FrameItem(exchange.frame(order, order, *far, *abuse), gap=self.random_gap())
+            prints = [exchange.message("Q", symbol, shares=shares, price=base, match=7 + symbol)
+                      for shares in (5, 1 << 32)]
             breaks = [exchange.message("B", symbol, match=match) for match in (7 + symbol, 1 << 40)]
             yield FrameItem(exchange.frame(prints[0], breaks[0], prints[1], breaks[1]))
         full = [exchange.add(0, "B", 1, design.symbols[0].reference)[0] for _ in range(design.book.capacity + 10)]
