@@ -12,14 +12,14 @@ from pathlib import Path
 
 from sim import simulators
 
-from .native import HARNESS, Batch, Capture, Engine, EngineError, OrderFrame, Ports, Snapshot, Stream
+from .native import ALL_PORTS, HARNESS, Batch, Capture, Engine, EngineError, OrderFrame, Ports, Snapshot, Stream
 
 __all__ = ["Batch", "Capture", "Engine", "EngineError", "OrderFrame", "Ports", "Snapshot", "Stream", "build"]
 
 TOP = "tickwire"
 
 
-def build(verilog: Path, directory: Path, *, ports: Ports = Ports(), waves: bool = False) -> Path:
+def build(verilog: Path, directory: Path, *, ports: Ports = ALL_PORTS, waves: bool = False) -> Path:
     """The core in ``verilog`` (module ``tickwire``) as a shared library for ``Engine``, cached below ``directory``.
 
     ``waves`` builds in waveforms and snapshots, at some cost in speed.

@@ -9,6 +9,7 @@ model runs beside it.
 import ctypes
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -88,11 +89,20 @@ class Stream:
     def __len__(self) -> int:
         return len(self.cycles)
 
+    @cached_property
     def columns(self) -> dict[str, np.ndarray | list[int]]:
+        """Field name -> values, as of ``unpack.columns``."""
         return unpack.columns(self.record, self.words)
 
+    @cached_property
     def rows(self) -> list[tuple[int, ...]]:
-        return unpack.rows(self.record, self.words)
+        """Every record as a plain tuple, equal to ``record.tuple``."""
+        return list(zip(*(c if isinstance(c, list) else c.tolist() for c in self.columns.values()), strict=True))
+
+    @property
+    def messages(self) -> np.ndarray:
+        """The message number of each record: every record's lowest field."""
+        return (self.words[:, 0] & np.uint64(0xFFFF_FFFF)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,9 @@ class Capture:
     streams: dict[str, Stream]
     beats: np.ndarray  #: uint64: edge at which each RX beat was accepted, frame after frame
     tx: list[OrderFrame] = field(default_factory=list)
+
+
+ALL_PORTS = Ports()
 
 
 class EngineError(Exception):
@@ -174,7 +187,7 @@ class Engine:
     Cycles count clock edges from the first edge of reset, as in ``testbenches``.
     """
 
-    def __init__(self, library: Path, *, ports: Ports = Ports(), rx: str = "1", tx: str = "1",
+    def __init__(self, library: Path, *, ports: Ports = ALL_PORTS, rx: str = "1", tx: str = "1",
                  ready_within: int = 1 << 24):
         for name, pattern in (("rx", rx), ("tx", tx)):
             if not 1 <= len(pattern) <= 64 or set(pattern) - set("01") or "1" not in pattern:

@@ -44,8 +44,3 @@ def columns(record: Record, words: np.ndarray) -> dict[str, np.ndarray | list[in
         offset += field.bits
     return result
 
-
-def rows(record: Record, words: np.ndarray) -> list[tuple[int, ...]]:
-    """Each record as a plain tuple in field order; equal to ``record.tuple`` of the same values."""
-    parts = (c if isinstance(c, list) else c.tolist() for c in columns(record, words).values())
-    return list(zip(*parts))

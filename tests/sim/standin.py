@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from amaranth import *
-from amaranth.lib import data, fifo, wiring
+from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.export import write_verilog
