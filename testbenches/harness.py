@@ -138,7 +138,7 @@ def assert_same_records(got: Watch, expected: Sequence) -> None:
     assert expected, f"{got.record.stream}: nothing to compare with"
     for k, (mine, theirs) in enumerate(zip(got.seen, expected, strict=False)):
         if mine != theirs:
-            wrong = [f"{f}: expected {e}, got {g}" 
+            wrong = [f"{f}: expected {e}, got {g}"
                      for f, g, e in zip(mine._fields, mine, theirs, strict=True) if g != e]
             raise AssertionError(f"{got.record.stream}[{k}] message {theirs.message} at cycle {got.cycles[k]}: "
                                  + "; ".join(wrong))
