@@ -16,6 +16,11 @@ def turned(beat: Value, lane: Value) -> Value:
     return Array(beat.rotate_right(8 * ((i + 1) % 8)) for i in range(8))[lane]
 
 
+def octet_mask(octets: Value) -> Value:
+    """Each bit of ``octets`` eight times."""
+    return Cat(bit.replicate(8) for bit in octets)
+
+
 class Gather(wiring.Component):
     """Message octets in rows of eight. Latency 2 cycles from ``beats``; II 1 message per two beats.
 
@@ -50,14 +55,19 @@ class Gather(wiring.Component):
         current = Signal(64)  # `late`, turned for the message under way before any start in it
         previous = Signal(64)  # the beat before `late`, turned likewise
         from_previous = Signal(8)  # the octets of a row that are in the earlier of its two beats
-        wanted = Signal(MAX_MESSAGE)  # the octets that the message has
+        wanted = Signal(8 * (_ROWS + 1))  # shift register: the octets that the message has, from `row` on
         row = Signal(_ROWS)  # one-hot: the row that this beat completes
+        rows = [Signal(64, name=f"row_{r}") for r in range(_ROWS)]
 
         # `lane` already is that of a start in `late`, if there is one: its front is what `previous` must keep.
         with m.If(self.beats.valid):
             m.d.sync += current.eq(turned(self.beats.payload.octets, self.lane))
         with m.If(self.late.valid):
-            m.d.sync += [previous.eq(turned(self.late.payload.octets, self.lane)), row.eq(row << 1)]
+            m.d.sync += [
+                previous.eq(turned(self.late.payload.octets, self.lane)),
+                row.eq(row << 1),
+                wanted.eq(wanted >> 8),
+            ]
         with m.If(self.start):
             m.d.sync += [
                 row.eq(1),
@@ -65,15 +75,16 @@ class Gather(wiring.Component):
                 wanted.eq(Cat(self.length > i for i in range(MAX_MESSAGE))),
             ]
 
-        for i in range(MAX_MESSAGE):
-            octet, turn = self.octets.word_select(i, 8), i % 8
-            back = current.word_select(turn, 8)
-            whole = Mux(from_previous[turn], previous.word_select(turn, 8), back)
+        earlier = octet_mask(from_previous)
+        whole = ((previous & earlier) | (current & ~earlier)) & octet_mask(wanted[:8])
+        beyond = current & octet_mask(wanted[8:16])
+        for r, word in enumerate(rows):
             with m.If(self.late.valid):
-                with m.If(row[i // 8]):
-                    m.d.sync += octet.eq(Mux(wanted[i], whole, 0))
-                with m.Elif(row[i // 8 - 1] if i >= 8 else 0):
-                    m.d.sync += octet.eq(Mux(wanted[i], back, 0))
+                with m.If(row[r]):
+                    m.d.sync += word.eq(whole)
+                with m.Elif(row[r - 1] if r else 0):
+                    m.d.sync += word.eq(beyond)
                 with m.Elif(row[0]):
-                    m.d.sync += octet.eq(0)
+                    m.d.sync += word.eq(0)
+        m.d.comb += self.octets.eq(Cat(rows))
         return m

@@ -93,15 +93,18 @@ class Headers(wiring.Component):
             lane = octet % 8
             return here(octet // _WORD) & Mux(self.tagged, beat.keep[lane ^ _WORD], beat.keep[lane])
 
+        first = _COMPLETES["ethertype"] // _WORD
         tags = Signal()  # this beat says that there is a tag
-        tpid = wire.big_endian(value(_COMPLETES["ethertype"] // _WORD)[:16])
+        tpid = wire.big_endian(value(first)[:16])
         m.d.comb += tags.eq(arrives(_COMPLETES["ethertype"]) & ~self.tagged & (tpid == ethernet.ETHERTYPE_VLAN))
+
+        words = {word: Signal(8 * _WORD, name=f"word_{word}") for word in range(first, -(-LENGTH // _WORD))}
+        m.d.comb += self.octets.eq(Cat(C(0, 8 * _WORD * first), words.values()))
 
         m.d.sync += self.complete.eq(0)
         with m.If(self.beats.valid):
-            for word in range(_COMPLETES["ethertype"] // _WORD, -(-LENGTH // _WORD)):
+            for word, kept in words.items():
                 with m.If(here(word)):
-                    kept = self.octets[8 * _WORD * word : 8 * _WORD * (word + 1)]
                     m.d.sync += kept.eq(value(word))
             for name, octet in _COMPLETES.items():
                 with m.If(arrives(octet)):
