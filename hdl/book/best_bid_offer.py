@@ -1,0 +1,59 @@
+"""Both sides of a symbol, of which an operation changes one."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spec.config import Design
+from spec.ladder import ASK
+
+from ..memory import ForwardedMemory
+from .price_ladder import Best
+
+_EMPTY = 1  # Best: known, everything else zero
+
+
+class BestBidOffer(wiring.Component):
+    """Keeps the best level of every symbol's sides and puts the operation's new one beside the other.
+
+    Latency: none from ``best``. II: 1. Sweep: 2 * symbols cycles.
+
+    Parameters
+    ----------
+    design : Design
+
+    Members
+    -------
+    symbol, side : In
+        Stage 7.
+    best : In(Best)
+        Stage 8: of that side.
+    update : In(1)
+        Stage 8: ``best`` is meant.
+    bid, ask : Out(Best)
+        Stage 8.
+    ready : Out(1)
+    """
+
+    def __init__(self, *, design: Design):
+        self._symbols = len(design.symbols)
+        super().__init__({
+            "symbol": In(range(self._symbols)), "side": In(1), "best": In(Best), "update": In(1),
+            "bid": Out(Best), "ask": Out(Best), "ready": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sides = sides = ForwardedMemory(shape=Best, depth=2 * self._symbols, initial=_EMPTY)
+        own, side = Signal.like(sides.write_address), Signal()
+        m.d.comb += sides.read_address.eq(Cat(~self.side, self.symbol))
+        m.d.sync += [own.eq(Cat(self.side, self.symbol)), side.eq(self.side)]
+        m.d.comb += [
+            sides.write_enable.eq(self.update),
+            sides.write_address.eq(own),
+            sides.write_data.eq(self.best),
+            self.bid.eq(Mux(side == ASK, sides.read_data, self.best)),
+            self.ask.eq(Mux(side == ASK, self.best, sides.read_data)),
+            self.ready.eq(sides.ready),
+        ]
+        return m
