@@ -12,8 +12,8 @@ from .framing import frames
 from .inputs import Frame, Input, InputError, Message, open_input
 
 
-def _alike(paths: Sequence[str | Path]) -> Iterator[Input]:
-    """The opened files, each until the next is asked for."""
+def opened(paths: Sequence[str | Path]) -> Iterator[Input]:
+    """The files, all captures or all of messages, each open until the next is asked for. Raises ``InputError``."""
     captures = None
     for path in paths:
         with open_input(path) as data:
@@ -26,7 +26,7 @@ def _alike(paths: Sequence[str | Path]) -> Iterator[Input]:
 
 def input_messages(paths: Sequence[str | Path]) -> Iterator[Message]:
     """The messages of ITCH files or captures, file after file. Raises ``InputError``."""
-    for data in _alike(paths):
+    for data in opened(paths):
         if not data.is_capture:
             yield from data.messages()
             continue
@@ -41,7 +41,7 @@ def input_frames(paths: Sequence[str | Path], *, design: Design, seed: int = 0,
 
     ``limit`` ends it after that many messages, without cutting a captured frame. Raises ``InputError``.
     """
-    inputs = _alike(paths)
+    inputs = opened(paths)
     first = next(inputs)
     inputs = chain([first], inputs)
     if not first.is_capture:

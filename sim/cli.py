@@ -1,0 +1,291 @@
+"""The ``tickwire`` command."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spec import config
+from spec.config import ConfigError, Design
+
+from . import console
+from .console import output
+from .inputs import InputError
+
+app = typer.Typer(
+    name="tickwire", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode="rich", context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Tick-to-trade hardware from Python, proved against a golden model.
+
+Market data goes in as Ethernet frames; risk-checked orders come out. The commands generate the hardware as Verilog, \
+run it in a simulator beside a model in pure Python, compare every record at every stage, and measure every stage.
+
+New here? [bold]tickwire demo[/bold] shows all of it in one run.
+
+Exit code: 0 all is well, 1 hardware and model differ or a test failed, 2 an error, 3 a latency budget is exceeded.""")
+
+
+def command(function: Callable) -> Callable:
+    """Make ``function`` a command. Its docstring is the help; a paragraph after \\b keeps its lines."""
+    paragraphs = inspect.getdoc(function).split("\n\n")
+    text = "\n\n".join(p if p.startswith("\b") else p.replace("\n", " ") for p in paragraphs)
+    return app.command(help=text)(function)
+
+
+_DESIGN = typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset (small, demo, u280) or path of a TOML file.")
+_SEED = typer.Option("--seed", help="Fixes everything that is random.")
+_OUT = typer.Option("--out", "-o", metavar="DIR", help="Where Verilog, orders.pcap, run.json and waveform go.")
+_WAVES = typer.Option("--waves", help="Record a waveform (FST) around the first difference, or around the first order.")
+_SHARE = typer.Option("--share", min=0.01, max=0.99, help="Of the order flow on the design's symbols.")
+
+
+def load(design: str) -> Design:
+    """A preset by name, or a TOML file by path."""
+    return config.load(design) if design.endswith(".toml") or "/" in design else config.preset(design)
+
+
+def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None) -> None:
+    """Replay, print, and exit with the verdict."""
+    from . import replay, report
+
+    with console.progress(total) as show:
+        run = replay.run(design, frames, out=out, waves=waves, progress=lambda p: show(p.phase, p.messages))
+    report.print_run(run, output)
+    raise typer.Exit(_verdict(run))
+
+
+def _verdict(run) -> int:
+    """The exit code of a run. A difference outweighs damage to the input, that a latency."""
+    if run.differences:
+        return console.DIFFERENT
+    if run.input_error:
+        return console.fail(run.input_error)
+    return console.SUCCESS if run.passed else console.TOO_SLOW
+
+
+def _session(design: Design, messages: int, seed: int, share: float = 0.6):
+    """A generated session's messages. A bad size is a user's error."""
+    from .generator import session
+
+    try:
+        return session(design, messages=messages, seed=seed, share=share)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+@command
+def demo(
+    design: Annotated[str, _DESIGN] = "demo",
+    messages: Annotated[int, typer.Option("--messages", "-n", help="Length of the session.")] = 100_000,
+    seed: Annotated[int, _SEED] = 1,
+    out: Annotated[Path, _OUT] = Path("build/demo"),
+    waves: Annotated[bool, _WAVES] = False,
+    share: Annotated[float, _SHARE] = 0.6,
+) -> None:
+    """Send a generated market session through the hardware and compare it with the model.
+
+    The session has all symbols of a small market, bursts, halts, auctions and every message type. The first
+    run compiles the simulation, which takes a minute or two.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire demo
+      tickwire demo --messages 1000000 --seed 7
+      tickwire demo --design u280 --waves
+    """
+    from .framing import as_file, frames
+
+    chosen = load(design)
+    session = _session(chosen, messages, seed, share)
+    _replay(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out, waves=waves,
+            total=messages)
+
+
+@command
+def replay(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="ITCH files (.itch, .itch.gz) or captures "
+                                               "(.pcap, .pcapng); - is standard input.")],
+    design: Annotated[str, _DESIGN] = "demo",
+    symbols: Annotated[str, typer.Option("--symbols", "-s", metavar="auto|A,B,...", help="Symbols to follow in place "
+                       "of the design's: by name, or [bold]auto[/bold] for the busiest in the file. Without it, "
+                       "auto is used if the file has none of the design's.")] = "",
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many messages.")] = None,
+    seed: Annotated[int, _SEED] = 1,
+    out: Annotated[Path, _OUT] = Path("build/replay"),
+    waves: Annotated[bool, _WAVES] = False,
+) -> None:
+    """Send recorded market data through the hardware and compare it with the model.
+
+    ITCH messages are wrapped into MoldUDP64 frames as on the real wire (the seed decides how many go into each);
+    captured frames go in as they are. The format is found by looking at the content. Several files are one session.
+
+    A file cut out of the middle of a day has no stock directory: its symbols are then known by their locate codes, the
+    market is taken to be open, and orders that were added before the cut are flagged as unknown.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire replay day.itch.gz --symbols AAPL,MSFT --limit 5000000
+      tickwire replay capture.pcap
+      tickwire generate -o day.itch --messages 50000 && tickwire replay day.itch
+    """
+    from .sources import input_frames
+
+    chosen, total = _fitted(load(design), files, symbols, limit)
+    _replay(chosen, input_frames(files, design=chosen, seed=seed, limit=limit), out=out, waves=waves, total=total)
+
+
+def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -> tuple[Design, int | None]:
+    """The design for ``files``, and how many messages are in them if that is known."""
+    from . import autodesign
+
+    if "-" in files:  # cannot be read twice
+        if symbols:
+            raise ConfigError("--symbols: standard input cannot be looked at beforehand: name a file, or have the "
+                              "symbols in --design FILE")
+        return design, limit
+    with console.progress(limit) as show:
+        found = autodesign.scan(files, limit=limit, progress=lambda done: show("looking for symbols", done))
+    if not found.seen and not found.messages:
+        raise InputError(files[0], "expected MoldUDP64 datagrams with ITCH messages, found none")
+    if symbols and symbols != "auto":
+        design = autodesign.fit(design, found, stocks=[name.strip().upper() for name in symbols.split(",")])
+    elif symbols == "auto" or not autodesign.occurs(design, found):
+        if not symbols:
+            output.print("None of the design's symbols is in this input; taking the busiest there (--symbols auto).")
+        design = autodesign.fit(design, found)
+    else:
+        return autodesign.from_the_start(design, found), found.messages if found.whole else limit
+    names = ", ".join(symbol.stock for symbol in design.symbols)
+    scanned = "" if found.whole else f", from the first {found.messages:,} messages"
+    output.print(f"Symbols{scanned}: {names}")
+    return design, found.messages if found.whole else limit
+
+
+@command
+def generate(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="What to write: .itch, .itch.gz or .pcap.")],
+    messages: Annotated[int, typer.Option("--messages", "-n", help="Exactly so many.")] = 100_000,
+    seed: Annotated[int, _SEED] = 1,
+    design: Annotated[str, _DESIGN] = "demo",
+    share: Annotated[float, _SHARE] = 0.6,
+) -> None:
+    """Write a generated market session to a file.
+
+    It is shaped like a real day on Nasdaq: mix of message types, skew over symbols, bursts, quotes far from the market.
+    The same options give the same octets. A .pcap has the frames that [bold]demo[/bold] sends.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire generate -o day.itch.gz --messages 1000000
+      tickwire generate -o frames.pcap --seed 7 --design small --messages 5000
+    """
+    from .outputs import WRITERS, writer
+
+    chosen = load(design)
+    session = _session(chosen, messages, seed, share)
+    write = writer(out)
+    if write is None:
+        raise ConfigError(f"--out: {str(out)!r} must end in {', '.join(WRITERS)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with console.progress(messages) as show:
+        write(out, console.counted(session, show, "generating"), design=chosen, seed=seed)
+    output.print(f"{out}: {messages:,} messages, {out.stat().st_size:,} octets", soft_wrap=True)
+
+
+@command
+def verilog(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Directory for the .v files.")],
+    design: Annotated[str, _DESIGN] = "demo",
+) -> None:
+    """Write the Verilog of the core, and of each stage by itself.
+
+    The same design gives the same octets, whenever and wherever. Clock and synchronous reset are clk and rst; RX and TX
+    are AXI4-Stream.
+
+    \b
+    [bold]Example[/bold]
+      tickwire verilog -o build/verilog --design u280
+    """
+    from . import build
+
+    chosen = load(design)
+    written = []
+    units = [*build.STAGES, "core"]
+    with console.progress(len(units), "modules") as show:
+        for number, unit in enumerate(units):
+            show(f"writing {build.module_name(unit)}", number)
+            written.append((unit, build.verilog(unit, chosen, out)))
+    for unit, path in written:
+        output.print(f"{path}  {unit:<10} {path.stat().st_size:>12,} octets", soft_wrap=True)
+
+
+@command
+def latency(
+    design: Annotated[str, _DESIGN] = "demo",
+    messages: Annotated[int, typer.Option("--messages", "-n", help="Length of the session that is measured.")] = 20_000,
+    seed: Annotated[int, _SEED] = 1,
+    out: Annotated[Path, _OUT] = Path("build/latency"),
+) -> None:
+    """Explain and measure the latency of each stage against its budget.
+
+    What each stage does in its cycles, what the design promises, and what a short generated session measured.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire latency
+      tickwire latency --design my.toml && echo within budget
+    """
+    from . import explain, replay
+    from .framing import as_file, frames
+
+    chosen = load(design)
+    session = _session(chosen, messages, seed)
+    with console.progress(messages) as show:
+        run = replay.run(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out,
+                         progress=lambda p: show(p.phase, p.messages))
+    explain.print_latency(run, output)
+    raise typer.Exit(_verdict(run))
+
+
+@command
+def test(
+    units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
+                                                      "risk, order, core; all without it.")] = None,
+    simulator: Annotated[str, typer.Option("--simulator", help="verilator, icarus or both.")] = "both",
+    design: Annotated[str, _DESIGN] = "small",
+    seed: Annotated[int, _SEED] = 1,
+    waves: Annotated[bool, typer.Option("--waves", help="Record waveforms.")] = False,
+) -> None:
+    """Run the benches: hardware of a stage against its golden model, in a simulator.
+
+    For everything else that is tested, run pytest (make test).
+
+    \b
+    [bold]Examples[/bold]
+      tickwire test
+      tickwire test book risk --simulator verilator --seed 5
+    """
+    from . import benches
+
+    raise typer.Exit(benches.run(units or [], simulator=simulator, design=design, seed=seed, waves=waves))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of ``tickwire ARGUMENTS``. Users' errors become one line."""
+    from .simulators import MissingSimulator, ToolFailed
+
+    try:
+        app(arguments, prog_name="tickwire")
+    except SystemExit as done:
+        return done.code or console.SUCCESS
+    except (ConfigError, InputError, MissingSimulator, ToolFailed, OSError) as error:
+        return console.fail(str(error))
+    return console.SUCCESS
+
+
+def main() -> None:
+    """Entry point."""
+    sys.exit(run(sys.argv[1:]))

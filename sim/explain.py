@@ -1,0 +1,85 @@
+"""What each stage does in its cycles: what the gateware declares beside what a run measured."""
+
+import inspect
+import re
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spec.config import Design
+
+from . import build
+from .latency import FIRST_TO_FIRST, STAGES, TICK_TO_TRADE, TRANSMIT, WAIT
+from .replay import Run
+
+#: Row -> what happens there.
+DOES = {
+    "feed": "Ethernet, VLAN, IPv4, UDP and MoldUDP64 to checked ITCH messages in sequence",
+    "book": "order table, price levels, best bid and offer, trading state",
+    "indicators": "VWAP's sums, simple and exponential moving average; beside the hot path",
+    "vwap quotient": "VWAP itself, a pipelined division; beside the hot path",
+    "strategy": "signal, and nothing on what is flagged, halted or cooling down",
+    "risk": "every pre-trade check, and the position",
+    "encode": "OUCH in SoupBinTCP",
+    TRANSMIT: "TCP, IPv4 and Ethernet around it; first beat on TX",
+    TICK_TO_TRADE: "last octet of the message in, first octet of the order out",
+    FIRST_TO_FIRST: "first octet of the message in, first octet of the order out",
+    WAIT: "orders that found TX busy with the one before",
+}
+_RULE = re.compile(r"=+( +=+)+ *")
+
+
+def declared(design: Design) -> dict[str, int]:
+    """Cycles that the gateware promises, by row."""
+    from hdl.order import Encode, Transmit
+
+    stages = {stage: build.component(stage, design) for stage in build.STAGES if stage != "order"}
+    cycles = {stage: component.LATENCY for stage, component in stages.items()}
+    cycles |= {"vwap quotient": stages["indicators"].VWAP_LATENCY, "encode": Encode.LATENCY,
+               TRANSMIT: Transmit.LATENCY}
+    hot = ("feed", "book", "strategy", "risk", "encode", TRANSMIT)
+    return cycles | {TICK_TO_TRADE: sum(cycles[stage] for stage in hot)}
+
+
+def cycle_by_cycle(component) -> list[str]:
+    """The table in a component's documentation that says what happens in which cycle; empty where there is none."""
+    lines = (inspect.getdoc(type(component)) or "").splitlines()
+    rules = [i for i, line in enumerate(lines) if _RULE.fullmatch(line.strip())]
+    if len(rules) < 3 or "cycle" not in lines[rules[0] + 1]:
+        return []
+    return [line.strip().replace("``", "") for line in lines[rules[1] + 1 : rules[2]]]
+
+
+def print_latency(run: Run, console: Console) -> None:
+    """Declared and measured latencies of the stages against their budgets, then the stages cycle by cycle."""
+    promised = declared(run.design)
+    core = run.design.core
+    table = Table(title=f"Latency at {core.clock_mhz} MHz (target), {core.period_ns:.3f} ns per cycle",
+                  title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for column in "stage", "does":
+        table.add_column(column, overflow="fold")
+    for column in "declared", "measured", "ns", "budget ns", "left ns":
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in run.latency:
+        cycles = str(row.minimum) if row.minimum == row.maximum else f"{row.minimum} to {row.maximum}"
+        promise = promised.get(row.name)
+        if promise is not None and not promise == row.minimum == row.maximum:
+            cycles = f"[red]{cycles}[/red]"
+        budget, left = "", ""
+        if row.budget_ns is not None:
+            rest = row.budget_ns - row.ns(row.maximum)
+            budget, left = f"{row.budget_ns:g}", f"{rest:.1f}" if rest >= 0 else f"[red]{rest:.1f}[/red]"
+        table.add_row(row.name, DOES.get(row.name, ""), "" if promise is None else str(promise), cycles,
+                      f"{row.ns(row.maximum):.1f}", budget, left)
+    console.print(table)
+    for stage in build.STAGES:
+        if lines := cycle_by_cycle(build.component(stage, run.design)):
+            console.print(f"[bold]{stage}[/bold], cycle by cycle")
+            for line in lines:
+                console.print(f"  {line}", markup=False)
+            console.print()
+    orders = next((row.count for row in run.latency if row.name == TICK_TO_TRADE), 0)
+    console.print(f"Measured over {run.messages.total():,} messages and {orders:,} orders that found the wire free; "
+                  f"{run.broken_latency} orders left at another cycle than they must.", soft_wrap=True)
+    assert {name for name, *_ in STAGES} <= DOES.keys()
