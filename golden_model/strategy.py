@@ -5,8 +5,8 @@ A strategy is one function, registered under the name that the configuration use
     signal(update, indicator, parameters) -> None | (side, price)
 
 It sees a book change: an ``Update`` of type A, F, E, C, X, D or U whose both sides are known (a known side may be
-empty: zero orders), the same message's ``Indicator`` (None when nobody feeds it) and ``design.strategy``. It returns the
-side and limit price to trade at now, or None. It keeps no state and knows neither clock nor position.
+empty: zero orders), the same message's ``Indicator`` (None when nobody feeds it) and ``design.strategy``. It returns
+the side and limit price to trade at now, or None. It keeps no state and knows neither clock nor position.
 
 Around it stands what no strategy may skip: it is not asked about a book that is not known, and what it wants is dropped
 while the symbol is not tradable or within the cooldown after the symbol's last intent, by the time of the messages. The

@@ -86,7 +86,8 @@ def frame(payload: bytes, *, tag: bytes = b"", ethertype: int = 0x0800, version_
     ip_length = 28 + len(payload) if ip_length is None else ip_length
     udp_length = ip_length - 20 if udp_length is None else udp_length
     ip = bytearray(20)
-    ip[0], ip[2:4], ip[6:8], ip[8], ip[9] = version_ihl, ip_length.to_bytes(2, "big"), flags.to_bytes(2, "big"), 21, protocol
+    ip[0], ip[8], ip[9] = version_ihl, 21, protocol
+    ip[2:4], ip[6:8] = ip_length.to_bytes(2, "big"), flags.to_bytes(2, "big")
     ip[12:16], ip[16:20] = bytes([206, 200, 1, 1]), destination
     ip[10:12] = (checksum(bytes(ip)) ^ checksum_error).to_bytes(2, "big")
     udp = (4000).to_bytes(2, "big") + port.to_bytes(2, "big") + udp_length.to_bytes(2, "big") + bytes(2)

@@ -1,0 +1,149 @@
+"""core: from a frame to an order, and that the stages are nothing but composed."""
+
+import random
+
+import pytest
+from scapy.layers.inet import TCP
+from scapy.layers.l2 import Ether
+
+from golden_model.book import Book
+from golden_model.core import Core, Step
+from golden_model.feed import Feed
+from golden_model.indicators import Indicators
+from golden_model.order import Order
+from golden_model.risk import Risk
+from golden_model.strategy import Strategy
+from spec.config import preset
+from spec.counters import COUNTERS
+from spec.records import RECORDS, Refusal, Side
+from tests.golden_model.build import datagram, itch_message, nonzero, small
+
+DESIGN = preset("small")
+OPEN = [itch_message("S", 0, event="Q"), itch_message("R", 5, stock="AAPL"), itch_message("H", 5, state="T")]
+REFERENCE = 2_915_200
+
+
+def add(reference, side, price, shares, timestamp=0):
+    return itch_message("A", 5, reference=reference, side=side, price=price, shares=shares, timestamp=timestamp)
+
+
+#: A trade at the reference price, then a book that leans upwards with its third order.
+LEAN = [itch_message("P", 5, price=REFERENCE, shares=10, match=1),
+        add(1, "S", REFERENCE + 100, 100), add(2, "B", REFERENCE, 200), add(3, "B", REFERENCE, 100)]
+
+
+def test_a_tick_becomes_an_order():
+    core = Core(DESIGN)
+    step = core.frame(datagram(*OPEN, *LEAN))
+    assert [len(getattr(step, name)) for name in ("messages", "updates", "indicators", "vwaps")] == [7, 6, 6, 6]
+    (intent,), (decision,), (order,), (frame,) = step.intents, step.decisions, step.orders, step.frames
+    assert intent.message == decision.message == order.message == 6
+    assert (intent.side, intent.price, intent.reference) == (Side.BUY, REFERENCE + 100, REFERENCE)
+    assert decision.refusals == 0 and decision.position == 100 == core.risk.positions[0]
+    assert frame[54:110] == order.payload.to_bytes(56, "little")
+    assert Ether(frame)[TCP].seq == order.tcp_sequence
+    assert core.counters["order"] == {"orders": 1, "frames": 1}
+
+
+def test_kill_stops_orders_not_the_book():
+    core = Core(DESIGN)
+    core.frame(datagram(*OPEN))
+    core.kill()
+    step = core.frame(datagram(*LEAN, sequence=4))
+    assert Refusal(step.decisions[0].refusals) == Refusal.KILL_SWITCH
+    assert not step.orders and not step.frames and len(step.updates) == 4
+
+
+def test_the_harness_may_say_that_the_queue_was_full():
+    core = Core(DESIGN)
+    core.queue_full.add(6)
+    assert Refusal(core.frame(datagram(*OPEN, *LEAN)).decisions[0].refusals) == Refusal.ORDER_QUEUE_FULL
+
+
+def test_counters_are_those_of_the_contract():
+    counters = Core(DESIGN).counters
+    assert {stage: list(names) for stage, names in counters.items()} == {
+        stage: list(names) for stage, names in COUNTERS.items()}
+    assert not any(value for names in counters.values() for value in names.values())
+
+
+def session(seed: int, length: int = 1500) -> list[bytes]:
+    """Frames of a random day on all symbols and one more: legal at first, then with wrong references and cut frames."""
+    rng, sequence, frames = random.Random(seed), 1, []
+    live = {locate: [] for locate in range(5, 10)}
+    messages = [OPEN[0]] + [m for n, s in enumerate(DESIGN.symbols, 5)
+                            for m in (itch_message("R", n, stock=s.stock), itch_message("H", n, state="T"))]
+    for t in range(length):
+        locate, legal = rng.choice(list(live)), t < length // 2 or rng.random() < 0.9
+        mine, side = live[locate], rng.choice("BS")
+        symbol = DESIGN.symbols[min(locate, 8) - 5]
+        old = {"reference": rng.choice(mine) if mine and legal else rng.randint(1, t + 1)}
+        away = symbol.tick * rng.randint(0, 3)
+        price = symbol.reference + (-away if side == "B" else symbol.tick + away)
+        new = {"price": price, "shares": rng.randint(9, 900)}
+        code = rng.choice("AAAAAFDDDXECPQJIYL") if mine and (legal or rng.random() < 0.9) else rng.choice("AFUB")
+        values = {"A": new | {"reference": t + 1, "side": side}, "D": old, "X": old | {"shares": 1},
+                  "U": old | new | {"new_reference": t + 1}, "E": old | {"shares": 1, "match": t},
+                  "C": old | new | {"match": t, "printable": "Y", "shares": 1}, "P": new | {"match": t},
+                  "Q": new | {"match": t}, "B": {"match": max(0, t - 3)}, "J": {"lower": 1, "upper": 2**31}}
+        values["F"] = values["A"]
+        if code in "AF":
+            mine.append(t + 1)
+        elif code in "DU" and old["reference"] in mine:
+            mine.remove(old["reference"])
+        messages.append(itch_message(code, locate, timestamp=t * 3000, **values.get(code, {})))
+    while messages:
+        batch, messages = messages[: (n := rng.randint(1, 6))], messages[n:]
+        octets = datagram(*batch, sequence=sequence)
+        sequence += len(batch)
+        cut = sequence > length * 3 // 4 and rng.random() < 0.1
+        frames.append(octets[: rng.randint(20, len(octets))] if cut else octets)
+    return frames
+
+
+@pytest.fixture(scope="module")
+def frames():
+    return session(1)
+
+
+def test_is_the_composition_of_its_stages(frames):
+    feed, book, indicators = Feed(DESIGN), Book(DESIGN), Indicators(DESIGN)
+    strategy, risk, order = Strategy(DESIGN), Risk(DESIGN), Order(DESIGN)
+    messages = [(m, n) for octets in frames for m, n in zip(feed.frame(octets), feed.last_octets, strict=True)]
+    updates = [u for m, _ in messages if (u := book.message(m))]
+    averages = [indicators.update(u) for u in updates]
+    intents = [i for u, (a, _) in zip(updates, averages, strict=True) if (i := strategy.update(u, a))]
+    decisions = [risk.intent(i) for i in intents]
+    orders = [o for d in decisions if (o := order.decision(d))]
+    expected = Step([m for m, _ in messages], updates, [a for a, _ in averages], [v for _, v in averages], intents,
+                    decisions, orders, [order.frame(o) for o in orders], [n for _, n in messages])
+    core = Core(DESIGN)
+    steps = list(core.run(frames))
+    for name in Step._fields:
+        assert [x for step in steps for x in getattr(step, name)] == getattr(expected, name), name
+    assert len(updates) > 1000 and len(orders) > 10 and core.counters["feed"]["messages_lost"]
+    stages = {"feed": feed, "book": book, "indicators": indicators, "strategy": strategy, "risk": risk, "order": order}
+    assert core.counters == {name: stage.counters for name, stage in stages.items()}
+
+
+def test_every_record_fits_its_fields(frames):
+    packed = 0
+    for step in Core(DESIGN).run(frames):
+        for record in RECORDS:
+            for values in getattr(step, record.stream):
+                assert record.unpack(record.pack(values)) == values
+                packed += 1
+    assert packed > 4000
+
+
+def test_the_same_frames_make_the_same_records(frames):
+    assert list(Core(DESIGN).run(frames)) == list(Core(DESIGN).run(frames))
+
+
+def test_frames_before_ready_and_with_errors():
+    core = Core(small())
+    assert core.frame(datagram(*OPEN), ready=False) == Step([], [], [], [], [], [], [], [], [])
+    core.frame(datagram(*OPEN), error=True)
+    assert nonzero(core.counters["feed"]) == {
+        "frames": 2, "frame_not_ready": 1, "datagrams": 1, "messages": 3, "frame_error": 1}
+    assert all(u.gap for u in core.frame(datagram(*LEAN, sequence=4)).updates)
