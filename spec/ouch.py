@@ -1,7 +1,8 @@
 """Nasdaq OUCH 5.0: client and server messages, without the optional appendage that may follow.
 
 Prices are 8 octets, 1/10 000 dollar. An appendage is a run of [length:1][tag:1][value] options, ``length`` counting tag
-and value.
+and value. Messages without ``appendage_length`` here end before it when nothing is appended, as cancel order and order
+canceled do in captures.
 """
 
 from .wire import Kind, Layout, fields
@@ -45,9 +46,18 @@ SERVER: dict[str, Layout] = {layout.code: layout for layout in (
              _SYMBOL, _PRICE, _TIF, _DISPLAY, _ORDER_REFERENCE, _CAPACITY, _ISO, _CROSS, _STATE, _CL_ORD_ID,
              _APPENDAGE),
     _message("C", 18, "3.4", "order canceled", _TIME, _USER_REF, _QUANTITY, ("reason", 1, Kind.CHAR)),
+    _message("D", 32, "3.5", "AIQ canceled", _TIME, _USER_REF, ("decrement_shares", 4), ("reason", 1, Kind.CHAR),
+             ("prevented_quantity", 4), ("execution_price", 8, Kind.PRICE4), ("liquidity_flag", 1, Kind.CHAR),
+             ("aiq_strategy", 1, Kind.CHAR)),
     _message("E", 36, "3.6", "order executed", _TIME, _USER_REF, _QUANTITY, _PRICE,
              ("liquidity_flag", 1, Kind.CHAR), _MATCH, _APPENDAGE),
+    _message("B", 36, "3.7", "broken trade", _TIME, _USER_REF, _MATCH, ("reason", 1, Kind.CHAR), _CL_ORD_ID),
     _message("J", 31, "3.8", "order rejected", _TIME, _USER_REF, ("reason", 2), _CL_ORD_ID, _APPENDAGE),
+    _message("P", 13, "3.9", "cancel pending", _TIME, _USER_REF),
+    _message("I", 13, "3.10", "cancel reject", _TIME, _USER_REF),
+    _message("T", 30, "3.11", "order priority update", _TIME, _USER_REF, _PRICE, _DISPLAY, _ORDER_REFERENCE),
+    _message("M", 18, "3.12", "order modified", _TIME, _USER_REF, _SIDE, _QUANTITY),
+    _message("R", 16, "3.13", "order restated", _TIME, _USER_REF, ("reason", 1, Kind.CHAR), _APPENDAGE),
 )}
 
 OPTION_FIRM = 2  #: appendage tag: the MPID, 4 letters

@@ -1,0 +1,164 @@
+"""The tables of OUCH 5.0 and SoupBinTCP against real captures and tshark.
+
+Whoever captured the frames cut or padded some of them; the SoupBinTCP length says where a packet ends.
+"""
+
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+
+import dpkt
+import pytest
+
+from spec import ouch, soupbintcp
+from spec.config import preset
+from spec.wire import Kind, read, write
+
+FOLDER = "nasdaq_ouch50_pcap"
+
+#: Read off the captured octets by hand: file: (SoupBinTCP header, message, appended options).
+CAPTURED = {
+    "EnterOrderMessage": ({"length": 54, "type": "U"}, {
+        "type": "O", "user_ref_num": 113, "side": "T", "quantity": 225, "symbol": "CVLT    ", "price": 630_200,
+        "time_in_force": "0", "display": "Y", "capacity": "A", "intermarket_sweep": "N", "cross_type": "N",
+        "cl_ord_id": "H8FUB8IV      ", "appendage_length": 6,
+    }, [(ouch.OPTION_FIRM, b"LIME")]),
+    "CancelOrderMessage": ({"length": 10, "type": "U"}, {"type": "X", "user_ref_num": 7_679_601, "quantity": 0}, []),
+    "OrderAcceptedMessage": ({"length": 74, "type": "S"}, {
+        "type": "A", "timestamp": 44_647_483_486_087, "user_ref_num": 7_682_701, "side": "B", "quantity": 40,
+        "symbol": "ADBE    ", "price": 4_777_800, "time_in_force": "5", "display": "Y", "order_reference": 0x0F56B4F5,
+        "capacity": "A", "intermarket_sweep": "N", "cross_type": "N", "state": "L", "cl_ord_id": "7682701       ",
+        "appendage_length": 9,
+    }, [(ouch.OPTION_FIRM, b"MLRO"), (18, b"0")]),
+    "CanceledMessage": ({"length": 19, "type": "S"}, {
+        "type": "C", "timestamp": 44_647_483_708_183, "user_ref_num": 7_682_701, "quantity": 40, "reason": "U",
+    }, []),
+    "ClientHeartbeatPacket": ({"length": 1, "type": "R"}, None, []),
+    "ServerHeartbeatPacket": ({"length": 1, "type": "H"}, None, []),
+}
+TABLES = {"U": ouch.CLIENT, "S": ouch.SERVER}
+
+
+def split(payload: bytes):
+    """Header, message without appendage, options of the SoupBinTCP packet that ``payload`` begins with."""
+    header = read(soupbintcp.HEADER, payload)
+    body = payload[soupbintcp.HEADER.length : soupbintcp.HEADER["length"].length + header["length"]]
+    if header["type"] not in TABLES:
+        assert body == b""
+        return header, None, []
+    layout = TABLES[header["type"]][chr(body[0])]
+    message, rest, options = read(layout, body), body[layout.length :], []
+    assert len(rest) == message.get("appendage_length", 0)
+    while rest:
+        length, tag, value = rest[0], rest[1], rest[2 : 1 + rest[0]]
+        options.append((tag, value))
+        rest = rest[1 + length :]
+    return header, message, options
+
+
+@pytest.fixture(scope="module")
+def captures(request):
+    data = request.getfixturevalue("shared_data") / FOLDER
+    if not data.is_dir():
+        pytest.skip(f"no captures at {data}")
+    return data
+
+
+def payload_of(path) -> bytes:
+    with path.open("rb") as file:
+        [(_, frame)] = dpkt.pcap.Reader(file)
+    return bytes(dpkt.ethernet.Ethernet(frame).ip.tcp.data)
+
+
+@pytest.mark.parametrize("name", CAPTURED)
+def test_capture_field_by_field(captures, name):
+    assert split(payload_of(captures / f"{name}.pcap")) == CAPTURED[name]
+
+
+def test_every_capture_is_looked_at(captures):
+    assert {path.stem for path in captures.glob("*.pcap")} == set(CAPTURED)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, message, _) in CAPTURED.items() if message])
+def test_written_back_octet_by_octet(captures, name):
+    """Reading and writing are inverse, so no octet of the capture is outside the tables."""
+    payload = payload_of(captures / f"{name}.pcap")
+    header, message, options = CAPTURED[name]
+    layout = TABLES[header["type"]][message["type"]]
+    appended = b"".join(bytes([1 + len(value), tag]) + value for tag, value in options)
+    written = write(soupbintcp.HEADER, **header) + write(layout, **message) + appended
+    assert written == payload[: len(written)]
+    assert len(written) == 2 + header["length"]
+
+
+def test_wrong_table_is_found(captures, monkeypatch):
+    """Two fields of one length exchanged, and the capture says so."""
+    right = ouch.CLIENT["O"]
+    names = {"display": "capacity", "capacity": "display"}
+    wrong = replace(right, fields=tuple(replace(f, name=names.get(f.name, f.name)) for f in right.fields))
+    monkeypatch.setitem(ouch.CLIENT, "O", wrong)
+    assert split(payload_of(captures / "EnterOrderMessage.pcap"))[1] != CAPTURED["EnterOrderMessage"][1]
+
+
+def test_our_enter_order_has_the_captured_shape(captures):
+    """The frame template writes the captured order's octets, given the captured order's session."""
+    template = pytest.importorskip("hdl.order.template")
+    payload = payload_of(captures / "EnterOrderMessage.pcap")
+    design = preset("small")
+    session = design.order.model_copy(update={
+        "firm": "LIME", "time_in_force": "0", "capacity": "A", "cl_ord_id_prefix": ""})
+    ours = template.Template(design.model_copy(update={"order": session}))
+    varying = {i for slot in ours.slots.values() for i in slot}
+    assert len(ours.payload) == len(payload)
+    assert [i for i in range(len(payload)) if i not in varying and ours.payload[i] != payload[i]] == []
+
+
+@pytest.mark.parametrize("table", [ouch.CLIENT, ouch.SERVER])
+def test_tables_are_contiguous_and_complete(table):
+    for code, layout in table.items():
+        assert layout.code == code and layout.fields[0].kind is Kind.CHAR
+        assert [field.offset for field in layout.fields] == [0, *(field.end for field in layout.fields[:-1])]
+        assert layout.fields[-1].end == layout.length
+
+
+def test_soupbintcp_against_tshark(tmp_path):
+    """Every packet type of both directions, as tshark dissects it."""
+    assert shutil.which("tshark"), "tshark is not installed: apt-get install tshark (or: make system)"
+    session, sequence = "SESSION001", "1".rjust(20)
+    login = {"username": "trader", "password": "secret", "session": session, "sequence": sequence}
+    packets = {
+        "L": write(soupbintcp.CLIENT["L"], length=47, **login),
+        "U": write(soupbintcp.CLIENT["U"], length=4) + b"abc",
+        "R": write(soupbintcp.CLIENT["R"], length=1),
+        "O": write(soupbintcp.CLIENT["O"], length=1),
+        "A": write(soupbintcp.SERVER["A"], length=31, session=session, sequence=sequence),
+        "J": write(soupbintcp.SERVER["J"], length=2, reason="A"),
+        "S": write(soupbintcp.SERVER["S"], length=4) + b"xyz",
+        "H": write(soupbintcp.SERVER["H"], length=1),
+        "Z": write(soupbintcp.SERVER["Z"], length=1),
+        "+": write(soupbintcp.SERVER["+"], length=6) + b"hello",
+    }
+    assert set(packets) == set(soupbintcp.CLIENT) | set(soupbintcp.SERVER)
+    capture = tmp_path / "soup.pcap"
+    sent = 1
+    with capture.open("wb") as file:
+        writer = dpkt.pcap.Writer(file)
+        for packet in packets.values():
+            tcp = dpkt.tcp.TCP(sport=40_000, dport=8_003, seq=sent, ack=1, flags=0x18, data=packet)
+            ip = dpkt.ip.IP(src=b"\n\0\0\1", dst=b"\n\0\0\2", p=6, ttl=64, data=tcp, len=40 + len(packet))
+            writer.writepkt(bytes(dpkt.ethernet.Ethernet(data=ip)))
+            sent += len(packet)
+    output = subprocess.run(["tshark", "-r", capture, "-d", "tcp.port==8003,soupbintcp", "-T", "json"],
+                            check=True, capture_output=True, text=True).stdout
+    layers = [packet["_source"]["layers"] for packet in json.loads(output)]
+    assert len(layers) == len(packets)
+    for (code, packet), layer in zip(packets.items(), layers, strict=True):
+        soup = layer["soupbintcp"]
+        assert "_ws.malformed" not in str(layer), (code, layer)
+        assert int(soup["soupbintcp.packet_length"]) == len(packet) - 2, soup
+        assert soup["soupbintcp.packet_type"].strip("'") == code, soup
+    text = {code: str(layer["soupbintcp"]) for code, layer in zip(packets, layers, strict=True)}
+    for value in ("trader", "secret", session):
+        assert value in text["L"], text["L"]
+    assert session in text["A"] and "hello" in text["+"]
