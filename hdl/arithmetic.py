@@ -9,8 +9,8 @@ def add_sub(left, right, subtract, *, bits: int) -> Value:
     One chain: written as a choice between a sum and a difference it would be two and a multiplexer.
     """
     left, right = (Cat(operand, C(0, bits))[:bits] for operand in (left, right))
-    inverted = right ^ subtract.replicate(bits)
-    return (Cat(C(1, 1), left) + Cat(subtract, inverted))[1 : bits + 1]  # the lowest bit makes the carry in
+    # The lowest bit makes the carry in.
+    return (Cat(C(1, 1), left) + Cat(subtract, Mux(subtract, ~right, right)))[1 : bits + 1]
 
 
 def times(value, factor: int) -> Value:

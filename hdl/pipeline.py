@@ -1,6 +1,7 @@
 """Delays that keep what belongs together side by side."""
 
 from amaranth import *
+from amaranth.hdl import ShapeCastable
 
 
 def delay(m: Module, value, cycles: int, *, name: str, reset: bool = False):
@@ -9,8 +10,11 @@ def delay(m: Module, value, cycles: int, *, name: str, reset: bool = False):
     Without ``reset`` the chain powers up to whatever it held, so that it maps to shift-register LUTs: for payloads.
     ``reset`` clears it: for valid flags and write enables.
     """
-    for cycle in range(cycles):
-        later = Signal(value.shape(), name=f"{name}_{cycle + 1}", reset_less=not reset)
-        m.d.sync += later.eq(value)
-        value = later
-    return value
+    if not cycles:
+        return value
+    bits = len(Value.cast(value))
+    chain = Signal(bits * cycles, name=name, reset_less=not reset)  # one signal: simulators are quick with those
+    m.d.sync += chain.eq(Cat(value, chain))
+    last = chain[-bits:]
+    shape = value.shape()
+    return shape(last) if isinstance(shape, ShapeCastable) else last

@@ -1,11 +1,10 @@
 """The quotient of two integers, one per cycle."""
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arithmetic import add_sub
-from ..pipeline import delay
 
 
 class Divider(wiring.Component):
@@ -52,13 +51,11 @@ class Divider(wiring.Component):
         # front of the first step it is the dividend's upper part, below the divisor because the quotient fits.
         remainder = self.dividend[self._quotient_bits :]
         shift, divisor, below = self.dividend[: self._quotient_bits], self.divisor, C(0, 1)
+        layout = data.StructLayout({"divisor": bits, "shift": self._quotient_bits, "remainder": bits + 1})
         for step in range(self._quotient_bits):
-            doubled = Cat(shift[-1], remainder[:bits])
-            result = Signal(bits + 1, name=f"result{step}")
-            m.d.comb += result.eq(add_sub(doubled, divisor, ~below, bits=bits + 1))
-            remainder = delay(m, result, 1, name=f"remainder{step}")
-            shift = delay(m, Cat(~result[-1], shift[:-1]), 1, name=f"shift{step}")
-            divisor = delay(m, divisor, 1, name=f"divisor{step}")
-            below = remainder[-1]
+            result, stage = Signal(bits + 1, name=f"result{step}"), Signal(layout, name=f"stage{step}", reset_less=True)
+            m.d.comb += result.eq(add_sub(Cat(shift[-1], remainder[:bits]), divisor, ~below, bits=bits + 1))
+            m.d.sync += stage.eq(Cat(divisor, ~result[-1], shift[:-1], result))
+            divisor, shift, remainder, below = stage.divisor, stage.shift, stage.remainder, stage.remainder[-1]
         m.d.comb += self.quotient.eq(shift)
         return m

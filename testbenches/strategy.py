@@ -1,0 +1,130 @@
+"""Strategy: every intent and counter against the golden model, every latency to the cycle."""
+
+from itertools import pairwise
+
+import cocotb
+
+from golden_model.strategy import Strategy as Golden
+from hdl.strategy import Strategy
+from spec.records import LEVEL_QUANTITY_BITS, Side
+
+from .harness import Bench, assert_same_counters, assert_same_records
+from .updates import Updates, drive
+
+IDLE = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4)
+
+
+async def compare(bench: Bench, updates: list, gap=lambda: 0) -> list:
+    """Drive ``updates`` from reset and compare all there is; returns the expected intents."""
+    golden = Golden(bench.design)
+    expected = [intent for update in updates if (intent := golden.update(update)) is not None]
+    await bench.start(updates_valid=0, updates_payload=0, indicators_valid=0, indicators_payload=0)
+    sent, intents = bench.watch("updates"), bench.watch("intents")
+    latency = Strategy(design=bench.design).LATENCY
+    await drive(bench, updates, gap)
+    await bench.cycles(latency + 3)
+    assert_same_records(intents, expected)
+    at = dict(zip((update.message for update in sent.seen), sent.cycles, strict=True))
+    for intent, cycle in zip(intents.seen, intents.cycles, strict=True):
+        assert cycle - at[intent.message] == latency, f"message {intent.message}: latency {cycle - at[intent.message]}"
+    assert_same_counters(bench.counters("strategy"), golden.counters)
+    return expected
+
+
+def book(make: Updates, *, bid=1_000_000, spread=100, bid_quantity, ask_quantity, **fields):
+    """A book change with both sides known and orders on them, tradable."""
+    return make.make(**{
+        "bid_known": 1, "bid_price": bid, "bid_quantity": bid_quantity, "bid_orders": 1, "ask_known": 1,
+        "ask_price": bid + spread, "ask_quantity": ask_quantity, "ask_orders": 1, "tradable": 1, "last_trade": bid,
+        "collar_lower": 900_000, "collar_upper": 1_100_000} | fields)
+
+
+def anything(make: Updates, count: int) -> list:
+    """Around every edge: ratio, spread, cooldown, flags."""
+    rng, parameters, updates = make.rng, make.design.strategy, []
+    numerator, denominator = parameters.numerator, parameters.denominator
+    for _ in range(count):
+        thin = rng.choice((0, 1, 100, rng.getrandbits(LEVEL_QUANTITY_BITS - 9)))
+        edge = -(-thin * numerator // denominator)
+        thick = max(0, edge + rng.choice((-1, 0, 0, 1, rng.getrandbits(20))))
+        quantities = [min(quantity, 2**LEVEL_QUANTITY_BITS - 1) for quantity in (thin, thick)]
+        rng.shuffle(quantities)
+        bid = rng.choice((1_000_000, 1, rng.getrandbits(31)))
+        ask = bid + rng.choice((-1, 0, 1, 100, parameters.max_spread, parameters.max_spread + 1))
+        updates.append(make.make(
+            symbol=make.symbol(), type=make.type(), tradable=int(rng.random() < 0.9), last_trade=rng.getrandbits(32),
+            collar_lower=rng.getrandbits(32), collar_upper=rng.getrandbits(32),
+            **make.side("bid", bid, quantities[0]), **make.side("ask", ask, quantities[1])))
+    return updates
+
+
+def around_cooldown(bench: Bench) -> tuple[int, ...]:
+    cooldown = bench.design.strategy.cooldown_ns
+    return 0, 1, cooldown // 3, cooldown - 1, cooldown, cooldown + 1
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def anything_with_gaps(dut):
+    bench = Bench(dut)
+    updates = anything(Updates(bench.rng, bench.design, near=around_cooldown(bench)), 2000)
+    expected = await compare(bench, updates, lambda: bench.rng.choice(IDLE))
+    assert {intent.side for intent in expected} == {Side.BUY, Side.SELL}
+    counters = bench.counters("strategy")
+    assert all(counters.values()), f"something never happened: {counters}"
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def anything_back_to_back_over_midnight(dut):
+    """Time wraps to zero on the way."""
+    bench = Bench(dut)
+    near = around_cooldown(bench)
+    expected = await compare(bench, anything(Updates(bench.rng, bench.design, near, (1 << 48) - 500 * max(near)), 2000))
+    assert any(later.timestamp < earlier.timestamp for earlier, later in pairwise(expected))
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def cooldown_ends_to_the_nanosecond(dut):
+    """A signal in every cycle on one symbol; each distance of the forwarding, one ns before and at the end."""
+    bench = Bench(dut)
+    cooldown = bench.design.strategy.cooldown_ns
+    for spread in (0, 1, 2, 3):
+        make = Updates(bench.rng, bench.design, near=(0,))
+        updates, due = [book(make, bid_quantity=500, ask_quantity=100)], [0]
+        for _ in range(20):
+            for wait, intent in ((cooldown - 1, False), (1, True), (0, False), (0, False)):
+                make.timestamp += wait
+                updates.append(book(make, bid_quantity=500, ask_quantity=100))
+                due += [updates[-1].message] if intent else []
+        expected = await compare(bench, updates, lambda spread=spread: spread)
+        assert [intent.message for intent in expected] == due
+        bench = Bench(dut)
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def symbols_cool_apart(dut):
+    """One symbol's intents do not hold back another's, in adjacent cycles."""
+    bench = Bench(dut)
+    make, symbols = Updates(bench.rng, bench.design, near=(0,)), len(bench.design.symbols)
+    updates = [book(make, symbol=k % symbols, bid_quantity=100, ask_quantity=500) for k in range(3 * symbols)]
+    expected = await compare(bench, updates)
+    assert [intent.symbol for intent in expected] == list(range(symbols))
+    assert bench.counters("strategy")["suppressed_cooldown"] == 2 * symbols
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def a_halted_signal_starts_no_cooldown(dut):
+    bench = Bench(dut)
+    make = Updates(bench.rng, bench.design, near=(0,))
+    updates = [book(make, bid_quantity=500, ask_quantity=100, tradable=k == 2) for k in range(4)]
+    expected = await compare(bench, updates)
+    assert [intent.message for intent in expected] == [2]
+    counters = bench.counters("strategy")
+    assert (counters["suppressed_halt"], counters["suppressed_cooldown"]) == (3, 0), counters
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def reset_forgets_the_cooldown(dut):
+    for _ in range(2):
+        bench = Bench(dut)
+        make = Updates(bench.rng, bench.design, near=(1,))
+        await compare(bench, [book(make, bid_quantity=500, ask_quantity=100) for _ in range(3)])
