@@ -35,9 +35,9 @@ clean: ## Remove what was built; .venv stays.
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call install,python3-venv)
 	@echo "Setting up .venv (a minute or two)"
 	@test -x .venv/bin/pip || $(PYTHON) -m venv --clear .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@.venv/bin/pip install -qq --disable-pip-version-check -r requirements.lock
 	@# compat: packages are found in the checkout itself, those added later too.
-	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	@.venv/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation \
 	  --config-settings editable_mode=compat --editable .
 	@touch $@
 
@@ -55,9 +55,9 @@ system: ## Install the missing tools (as root), or say which.
 define install
 { packages="$(1)"; \
   if test "$$(id -u)" != 0 || ! command -v apt-get >/dev/null; then \
-    echo "Missing tools. Please run: sudo apt-get install --no-install-recommends $$packages"; exit 1; \
+    echo "Missing tools. Please run: sudo apt-get install --no-install-recommends" $$packages; exit 1; \
   fi; \
-  echo "Installing $$packages"; mkdir -p build; \
+  echo Installing $$packages; mkdir -p build; \
   { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$packages; \
   } >build/apt.log 2>&1 || { tail -n 20 build/apt.log; exit 1; }; }
 endef
