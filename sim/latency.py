@@ -48,7 +48,7 @@ class Histogram:
 
     def percentile(self, percent: float) -> int:
         """The smallest value that at least ``percent`` of all do not exceed."""
-        wanted, seen = percent / 100 * len(self), 0
+        wanted, seen = round(percent * len(self) / 100, 6), 0  # rounded: 99.9 is no binary fraction
         for value in sorted(self.counts):
             seen += self.counts[value]
             if seen >= wanted:

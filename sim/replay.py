@@ -1,0 +1,303 @@
+"""Frames through hardware and golden model, compared and measured.
+
+Hardware runs in a thread of its own beside the model: a batch of frames goes to both, then their answers meet.
+Memory does not grow with the session.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from golden_model.core import Core
+from spec import itch
+from spec.config import Design
+from spec.records import INDICATOR, UPDATE, VWAP
+
+from . import build, engine
+from .captures import PcapWriter
+from .compare import Comparison, Difference, Expected, Place, Places
+from .engine import Batch, Capture, Engine, OrderFrame
+from .flight_recorder import FlightRecorder
+from .inputs import Frame, InputError
+from .latency import Jitter, Latency, Row
+from .order_frames import DecodedOrder, decode
+from .simulators import MissingSimulator
+
+BATCH = 2048  #: frames
+#: Idle cycles between frames. A wire needs at least this: frame check sequence, gap and preamble are 24 octets.
+WIRE_GAP = 3
+_QUIET = 1024  #: cycles without any output after which nothing is in flight any more
+_LENGTHS = {ord(code): layout.length for code, layout in itch.MESSAGES.items()}
+
+
+class Progress(NamedTuple):
+    """How far a run is. ``phase`` is ``generating Verilog``, ``building the simulation`` or ``replaying``."""
+
+    phase: str
+    messages: int = 0
+    offset: int = 0  #: in the input
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order frame as it left."""
+
+    message: int
+    cycle: int  #: SOF
+    tick_to_trade: int  #: cycles, EOT to SOF
+    time_ns: int  #: of the frame that triggered it, plus tick to trade
+    decoded: DecodedOrder | None
+
+
+@dataclass
+class SymbolState:
+    """What hardware last said about a symbol; ``None`` until it said anything."""
+
+    stock: str
+    updates: int = 0
+    update: tuple | None = None  #: spec.records.UPDATE
+    indicator: tuple | None = None  #: INDICATOR
+    vwap: tuple | None = None  #: VWAP
+
+
+@dataclass
+class Run:
+    """What came of a replay. ``passed`` is the verdict: no difference, no jitter, no budget exceeded, input intact."""
+
+    design: Design
+    frames: int = 0
+    cycles: int = 0
+    seconds: float = 0.0
+    messages: Counter = field(default_factory=Counter)  #: by ITCH type
+    symbols: list[SymbolState] = field(default_factory=list)
+    compared: dict[str, int] = field(default_factory=dict)  #: by stream
+    counters: dict[str, dict[str, int]] = field(default_factory=dict)  #: hardware's
+    expected_counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    orders: int = 0  #: order frames
+    first_orders: list[Order] = field(default_factory=list)
+    last_orders: list[Order] = field(default_factory=list)  #: after ``first_orders``
+    refusals: int = 0
+    differences: int = 0
+    differences_by_stream: dict[str, int] = field(default_factory=dict)
+    kept_differences: list[Difference] = field(default_factory=list)
+    first_difference: Difference | None = None
+    latency: list[Row] = field(default_factory=list)
+    tick_to_trade: int | None = None  #: cycles
+    jitter: list[Jitter] = field(default_factory=list)
+    broken_latency: int = 0  #: orders that did not leave when they must
+    split_frames: int = 0
+    input_error: str = ""  #: the input was damaged from here on; what was good was replayed
+    notes: list[str] = field(default_factory=list)
+    paths: dict[str, Path] = field(default_factory=dict)
+    wave_cycles: tuple[int, int] | None = None
+
+    @property
+    def updates(self) -> int:
+        return sum(symbol.updates for symbol in self.symbols)
+
+    @property
+    def exceeded(self) -> list[Row]:
+        """Stages whose slowest record exceeded their budget."""
+        return [row for row in self.latency if row.exceeded]
+
+    @property
+    def passed(self) -> bool:
+        return not (self.differences or self.broken_latency or self.split_frames or self.exceeded or self.input_error)
+
+
+def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
+        progress: Callable[[Progress], None] | None = None, gap: int = WIRE_GAP,
+        build_dir: Path = Path("build/native"), library: Path | None = None, model=None) -> Run:
+    """Replay ``frames`` through the core of ``design`` and its golden model.
+
+    Parameters
+    ----------
+    out
+        Directory for ``tickwire.v``, ``orders.pcap``, ``run.json`` and ``wave.fst``.
+    waves
+        Record the waveform around the first difference, or without one around the first order.
+    progress
+        Called with a ``Progress`` before each phase and after each batch.
+    gap
+        Idle cycles on RX before each frame.
+    build_dir
+        Where compiled simulations are cached.
+    library, model
+        In place of the core and model of ``design``.
+
+    An ``InputError`` from ``frames`` ends the replay, not the run: see ``Run.input_error``.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    say = progress or (lambda _: None)
+    result = Run(design)
+    if library is None:
+        say(Progress("generating Verilog"))
+        result.paths["verilog"] = verilog = build.verilog("core", design, out)
+        say(Progress("building the simulation"))
+        try:
+            library = engine.build(verilog, build_dir, waves=waves)
+        except MissingSimulator as error:
+            if not waves:
+                raise
+            result.notes.append(f"no waveform: {error}")
+            library, waves = engine.build(verilog, build_dir), False
+    replay = _Replay(design, Engine(library), model or Core(design), result, out, waves)
+    began = time.monotonic()
+    with replay:
+        for batch in _batches(frames, result):
+            replay.add(batch, gap)
+            say(Progress("replaying", result.messages.total(), batch[-1].offset + len(batch[-1].octets)))
+        replay.finish()
+    result.seconds = time.monotonic() - began
+    from .report import write_json
+
+    result.paths["run"] = write_json(result, out / "run.json")
+    return result
+
+
+def _batches(frames: Iterable[Frame], result: Run) -> Iterator[list[Frame]]:
+    """Lists of frames; those before a damaged place in the input, and a note of it."""
+    whole = iter(frames)
+
+    def good() -> Iterator[Frame]:
+        try:
+            yield from whole
+        except InputError as error:
+            result.input_error = str(error)
+
+    rest = good()
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+class _Replay:
+    """One run in progress. A context manager."""
+
+    def __init__(self, design: Design, core: Engine, model, result: Run, out: Path, waves: bool):
+        self.core, self.model, self.result = core, model, result
+        self.places = Places()
+        self.comparison = Comparison(self.places)
+        self.latency = Latency(design)
+        self.period_ns = design.core.period_ns
+        self.hardware = ThreadPoolExecutor(1, "hardware")
+        self.recorder = FlightRecorder(out / "wave.fst") if waves else None
+        self._aimed_at: str = ""
+        result.paths["orders"] = out / "orders.pcap"
+        self.pcap = PcapWriter(result.paths["orders"])
+        self._last: deque[Order] = deque(maxlen=5)
+        result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.hardware.shutdown()
+        self.pcap.__exit__(*exception)
+
+    def add(self, frames: list[Frame], gap: int) -> None:
+        batch = Batch.of([frame.octets for frame in frames], [gap] * len(frames))
+        future = self.hardware.submit(self._send, batch)
+        steps = [self.model.frame(frame.octets) for frame in frames]
+        got = future.result()
+        messages, som, eot = self._place(frames, steps, batch, got)
+        self._meet(got, Expected.of(steps), messages, som, eot)
+        self.result.frames += len(frames)
+
+    def _send(self, batch: Batch) -> Capture:
+        if self.recorder:
+            self.recorder.before(self.core, batch)
+        self.core.send(batch)
+        return self.core.capture()
+
+    def _place(self, frames: list[Frame], steps: list, batch: Batch, got: Capture):
+        """Note where each message of the batch stood. Returns their numbers and the cycles of first and last octet."""
+        first_beats = np.cumsum(-(-batch.lengths.astype(np.int64) // 8)) - -(-batch.lengths.astype(np.int64) // 8)
+        rows = [(message.message, i, last - _LENGTHS[message.octets & 0xFF] + 1, last)
+                for i, step in enumerate(steps)
+                for message, last in zip(step.messages, step.last_octets, strict=True)]
+        numbers, of, first, last = np.array(rows, np.int64).reshape(-1, 4).T
+        beats = got.beats.astype(np.int64)
+        som, eot = beats[first_beats[of] + first // 8], beats[first_beats[of] + last // 8]
+        before = self.result.frames
+        self.places.extend(
+            Place(before + frame, octet, frames[frame].offset + octet, cycle, frames[frame].time_ns)
+            for (_, frame, octet, _), cycle in zip(rows, eot.tolist(), strict=True))
+        return numbers, som, eot
+
+    def _meet(self, got: Capture, expected: Expected, messages: np.ndarray, som: np.ndarray, eot: np.ndarray) -> None:
+        self.comparison.add(got, expected)
+        self._note_orders(self.latency.add(got, messages, som, eot), got.tx)
+        self._note_symbols(got)
+        self.result.messages.update(chr(row[3] & 0xFF) for row in got.streams["messages"].rows)
+        if self.recorder:
+            self._aim()
+            self.recorder.write(self.core)
+
+    def _note_orders(self, measured: list[tuple[int, int]], frames: list[OrderFrame]) -> None:
+        for (message, cycles), frame in zip(measured, frames, strict=False):
+            place = self.places.get(message)
+            stamp = (place.time_ns if place else 0) + round(cycles * self.period_ns)
+            self.pcap.write(frame.octets, max(0, stamp))
+            order = Order(message, frame.offered, cycles, stamp, decode(frame.octets))
+            if len(self.result.first_orders) < 10:
+                self.result.first_orders.append(order)
+            else:
+                self._last.append(order)
+        self.result.orders += len(frames)
+
+    def _note_symbols(self, got: Capture) -> None:
+        for record, name in ((UPDATE, "update"), (INDICATOR, "indicator"), (VWAP, "vwap")):
+            rows = got.streams[record.stream].rows
+            at = record.tuple._fields.index("symbol")
+            for symbol, row in {row[at]: row for row in rows}.items():
+                if symbol < len(self.result.symbols):
+                    setattr(self.result.symbols[symbol], name, record.tuple(*row))
+        for symbol, count in enumerate(np.bincount(got.streams["updates"].columns["symbol"].astype(np.int64)).tolist()):
+            if symbol < len(self.result.symbols):
+                self.result.symbols[symbol].updates += count
+
+    def _aim(self) -> None:
+        """At the first difference; until there is one, at the first order."""
+        first = self.comparison.first
+        if first and first.cycle is not None and self._aimed_at != "difference":
+            self.recorder.aim(first.cycle)
+            self._aimed_at = "difference"
+        elif not self._aimed_at and self.result.first_orders:
+            self.recorder.aim(self.result.first_orders[0].cycle)
+            self._aimed_at = "order"
+
+    def finish(self) -> None:
+        """Let everything in flight arrive, then settle the account."""
+        nothing = np.empty(0, np.int64)
+        while True:
+            self.core.idle(_QUIET)
+            got = self.core.capture()
+            self._meet(got, Expected(), nothing, nothing, nothing)
+            if not got.tx and not any(len(stream) for stream in got.streams.values()):
+                break
+        result, comparison = self.result, self.comparison
+        result.cycles, result.counters = self.core.cycle, self.core.counters()
+        result.expected_counters = {stage: dict(counters) for stage, counters in self.model.counters.items()}
+        comparison.finish(result.counters, result.expected_counters, held_back=self.core.held_back)
+        if self.recorder:
+            self._aim()
+            self.recorder.write(self.core, final=True)
+            result.wave_cycles = self.recorder.written
+            if result.wave_cycles:
+                result.paths["waveform"] = self.recorder.path
+        result.last_orders = list(self._last)
+        result.refusals = result.counters["risk"]["refused"]
+        result.compared = comparison.compared
+        result.differences, result.differences_by_stream = comparison.total, dict(comparison.by_stream)
+        result.kept_differences, result.first_difference = comparison.kept, comparison.first
+        result.latency, result.tick_to_trade = self.latency.table, self.latency.tick_to_trade
+        result.jitter, result.broken_latency = self.latency.jitter, self.latency.broken
+        result.split_frames = self.latency.split

@@ -1,0 +1,265 @@
+"""A run as tables on a console of 100 columns, and as JSON."""
+
+import json
+from pathlib import Path
+
+from rich import box
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from spec import itch
+from spec.counters import COUNTERS
+from spec.fixed_point import FRACTION_BITS
+
+from .compare import TX, Difference
+from .replay import Order, Run, SymbolState
+
+WIDTH = 100
+_SYMBOLS = 20  #: shown
+_DIFFERENCES = 10  #: shown
+_NONE = "–"
+_DAY_NS = 86_400_000_000_000
+#: Counters of what goes well; all others count what was dropped, refused or flagged.
+_NORMAL = {
+    "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"}, "book": {"updates", "filtered"},
+    "indicators": {"samples", "prints", "breaks"}, "strategy": {"intents", "suppressed_cooldown"},
+    "risk": {"approved"}, "order": {"orders", "frames"},
+}
+
+
+def dollars(price: int) -> str:
+    """A price in 1/10 000 dollar."""
+    return f"{price / 10_000:,.2f}" if price % 100 == 0 else f"{price / 10_000:,.4f}"
+
+
+def _average(known: int, value: int) -> str:
+    """A Q32.16 average of prices."""
+    return f"{value / (10_000 << FRACTION_BITS):,.4f}" if known else _NONE
+
+
+def _clock(ns: int) -> str:
+    seconds, rest = divmod(ns % _DAY_NS, 1_000_000_000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:09}"
+
+
+def _table(title: str, *columns: str, left: int = 1) -> Table:
+    """A table whose first ``left`` columns are text and the others numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False,
+                  padding=(0, 1), header_style="dim")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i < left else "right", no_wrap=True)
+    return table
+
+
+def _messages(run: Run) -> Table:
+    table = _table("Messages by type", "", "message", "count", "share", "", "message", "count", "share")
+    for at in (1, 5):
+        table.columns[at].justify = "left"
+    total = run.messages.total()
+    cells = [(code, itch.MESSAGES[code].name if code in itch.MESSAGES else "?", f"{count:,}", f"{count / total:.2%}")
+             for code, count in run.messages.most_common()]
+    half = -(-len(cells) // 2)
+    for i in range(half):
+        table.add_row(*cells[i], *(cells[half + i] if half + i < len(cells) else [""] * 4))
+    return table
+
+
+def _side(state: SymbolState, side: str) -> str:
+    if not getattr(state.update, f"{side}_known"):
+        return "unknown"
+    if not getattr(state.update, f"{side}_orders"):
+        return _NONE
+    return dollars(getattr(state.update, f"{side}_price"))
+
+
+def _symbols(run: Run) -> Table:
+    table = _table("Symbols at the end, in dollars", "symbol", "updates", "bid", "ask", "last trade", "VWAP",
+                   f"SMA({run.design.indicators.sma})", f"EMA({run.design.indicators.ema})")
+    busiest = sorted(run.symbols, key=lambda state: -state.updates)
+    for state in busiest[:_SYMBOLS]:
+        if not state.update or not state.indicator or not state.vwap:
+            table.add_row(state.stock, f"{state.updates:,}", *[_NONE] * 6)
+            continue
+        trade = dollars(state.update.last_trade) if state.update.last_trade else _NONE
+        table.add_row(state.stock, f"{state.updates:,}", _side(state, "bid"), _side(state, "ask"), trade,
+                      _average(state.vwap.known, state.vwap.vwap),
+                      _average(state.indicator.sma_known, state.indicator.sma),
+                      _average(state.indicator.ema_known, state.indicator.ema))
+    if len(busiest) > _SYMBOLS:
+        rest = busiest[_SYMBOLS:]
+        table.add_row(f"{len(rest)} more", f"{sum(state.updates for state in rest):,}", *[""] * 6, style="dim")
+    return table
+
+
+def _orders(run: Run) -> Table:
+    table = _table(f"Orders sent: {run.orders:,}, with tick to trade (EOT to SOF)", "time", "side", "symbol",
+                   "quantity", "price $", "UserRefNum", "message", "cycles", "ns", left=3)
+
+    def add(order: Order) -> None:
+        said = order.decoded
+        what = ([{"B": "buy", "S": "sell"}.get(said.side, said.side), said.symbol, f"{said.quantity:,}",
+                 dollars(said.price), f"{said.user_ref_num}"] if said else ["?"] * 5)
+        table.add_row(_clock(order.time_ns), *what, f"{order.message:,}",
+                      f"{order.tick_to_trade}", f"{order.tick_to_trade * run.design.core.period_ns:.1f}")
+
+    for order in run.first_orders:
+        add(order)
+    left_out = run.orders - len(run.first_orders) - len(run.last_orders)
+    if left_out > 0:
+        table.add_row(f"{left_out:,} more", *[""] * 8, style="dim")
+    for order in run.last_orders:
+        add(order)
+    return table
+
+
+def _latency(run: Run) -> Group:
+    table = _table(f"Latency in cycles of {run.design.core.clock_mhz} MHz (the target clock; counted in simulation)",
+                   "stage", "records", "min", "median", "p99", "max", "max ns", "budget ns", "")
+    for row in run.latency:
+        verdict = "" if row.budget_ns is None else "[red]exceeded[/]" if row.exceeded else "[green]holds[/]"
+        budget = "" if row.budget_ns is None else f"{row.budget_ns:g}"
+        table.add_row(row.name, f"{row.count:,}", *(f"{c:,}" for c in (row.minimum, row.median, row.p99, row.maximum)),
+                      f"{row.ns(row.maximum):.1f}", budget, verdict)
+    if run.tick_to_trade is None:
+        return Group(table)
+    law = Text(f"Every order left {run.tick_to_trade} cycles after its message, or at the next cycle of a busy wire.")
+    if run.broken_latency:
+        law = Text(f"{run.broken_latency:,} orders did not leave when they must: {run.jitter[0]}", style="bold red")
+    return Group(table, law)
+
+
+def _counters(run: Run) -> Table:
+    table = _table("Counters that are not zero", "stage", "counter", "count", "of", left=2)
+    table.columns[3].justify = "left"
+    table.columns[3].no_wrap = False
+    for stage, names in COUNTERS.items():
+        shown = stage
+        for name, what in names.items():
+            if count := run.counters[stage][name]:
+                table.add_row(shown, name, f"{count:,}", what, style=None if name in _NORMAL[stage] else "yellow")
+                shown = ""
+    return table
+
+
+def _first(difference: Difference) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    place = difference.place
+    rows = [("stage", difference.stage), ("stream", difference.stream), ("kind", difference.kind),
+            ("message", _NONE if difference.message is None else f"{difference.message}"),
+            ("on the wire", f"frame {place.frame}, octet {place.octet}; offset {place.offset} in the input"
+             if place else _NONE),
+            ("field", difference.field), ("expected", f"{difference.expected}"), ("got", f"{difference.got}"),
+            ("cycle", _NONE if difference.cycle is None else f"{difference.cycle}")]
+    for name, value in rows:
+        table.add_row(Text(name, style="dim"), Text(value))
+    return Panel(table, title="First difference", border_style="red", expand=False)
+
+
+def _differences(run: Run) -> Group:
+    if not run.differences:
+        records = sum(count for stream, count in run.compared.items() if stream != TX)
+        counters = sum(len(names) for names in COUNTERS.values())
+        return Group(Text.assemble(("0 differences", "bold green"), f" between hardware and golden model: "
+                     f"{records:,} records at {len(run.compared) - 1} stage boundaries,\n"
+                     f"{run.compared[TX]:,} order frames, {counters} counters."))
+    table = _table(f"{run.differences:,} differences", "stream", "message", "field", "expected", "got", "cycle", left=1)
+    for column, width in zip(table.columns[2:5], (34, 16, 16), strict=True):
+        column.justify, column.overflow, column.max_width = "left", "ellipsis", width
+    for d in run.kept_differences[:_DIFFERENCES]:
+        table.add_row(d.stream, "" if d.message is None else f"{d.message}", Text(d.field), Text(f"{d.expected}"),
+                      Text(f"{d.got}"), "" if d.cycle is None else f"{d.cycle}")
+    by_stream = ", ".join(f"{stream} {count:,}" for stream, count in run.differences_by_stream.items())
+    return Group(_first(run.first_difference), table, Text(f"By stream: {by_stream}", style="dim"))
+
+
+def _summary(run: Run) -> Text:
+    messages = run.messages.total()
+    text = Text.assemble(
+        (f"{messages:,}", "bold"), " messages in ", (f"{run.frames:,}", "bold"), " frames, ",
+        (f"{run.updates:,}", "bold"), f" book updates of {len(run.symbols)} symbols, ",
+        (f"{run.orders:,}", "bold"), " orders sent, ", (f"{run.refusals:,}", "bold"), " refused.\n",
+        f"{run.cycles:,} clock cycles in {run.seconds:.1f} s: {messages / max(run.seconds, 1e-9):,.0f} messages/s "
+        f"through hardware, model and comparison.",
+    )
+    return text
+
+
+def _verdict(run: Run) -> Text:
+    if run.passed:
+        return Text("PASSED: hardware and model agree, every budget holds.", style="bold green")
+    why = []
+    if run.differences:
+        why.append(f"{run.differences:,} differences, the first in {run.first_difference.stage}")
+    if run.exceeded:
+        why.append("over budget: " + ", ".join(row.name for row in run.exceeded))
+    if run.broken_latency:
+        why.append(f"{run.broken_latency:,} orders with jitter")
+    if run.split_frames:
+        why.append(f"{run.split_frames:,} order frames with idle beats")
+    if run.input_error:
+        why.append(run.input_error)
+    return Text("FAILED: " + "; ".join(why), style="bold red")
+
+
+def print_run(run: Run, console: Console | None = None) -> None:
+    """Print the whole report."""
+    console = console or Console()
+    paths = Table.grid(padding=(0, 2))
+    for name, path in run.paths.items():
+        where = f"{path}"
+        if name == "waveform":
+            where += f"  (cycles {run.wave_cycles[0]:,} to {run.wave_cycles[1]:,}; cycle c is at c ns)"
+        paths.add_row(Text(name, style="dim"), Text(where))
+    parts = [_summary(run), Text()]
+    if run.messages:
+        parts += [_messages(run), _symbols(run)]
+    if run.orders:
+        parts.append(_orders(run))
+    parts += [_latency(run), Text(), _counters(run), _differences(run), Text(), paths]
+    parts += [Text(note, style="yellow") for note in run.notes]
+    parts += [Text(), _verdict(run)]
+    for part in parts:
+        console.print(part, width=min(console.width, WIDTH), soft_wrap=isinstance(part, Table) and part is paths)
+
+
+def _difference_json(difference: Difference) -> dict:
+    place = difference.place
+    return {
+        "kind": difference.kind, "stage": difference.stage, "stream": difference.stream, "field": difference.field,
+        "message": difference.message, "cycle": difference.cycle,
+        "frame": place and place.frame, "octet": place and place.octet, "offset": place and place.offset,
+        **{side: value if isinstance(value := getattr(difference, side), int | str | None) else str(value)
+           for side in ("expected", "got")},
+    }
+
+
+def write_json(run: Run, path: Path) -> Path:
+    """The run as one JSON object. 64-bit integers are written exactly."""
+    def order(sent: Order) -> dict:
+        return {"message": sent.message, "cycle": sent.cycle, "tick_to_trade_cycles": sent.tick_to_trade,
+                "time_ns": sent.time_ns, **(sent.decoded._asdict() if sent.decoded else {})}
+
+    summary = {
+        "passed": run.passed, "frames": run.frames, "cycles": run.cycles, "seconds": round(run.seconds, 3),
+        "clock_mhz": run.design.core.clock_mhz,
+        "messages": dict(run.messages), "compared": run.compared,
+        "counters": run.counters, "expected_counters": run.expected_counters,
+        "symbols": [{"stock": state.stock, "updates": state.updates,
+                     **{name: row._asdict() for name in ("update", "indicator", "vwap")
+                        if (row := getattr(state, name))}} for state in run.symbols],
+        "orders": {"count": run.orders, "first": [order(o) for o in run.first_orders],
+                   "last": [order(o) for o in run.last_orders]},
+        "differences": {"count": run.differences, "by_stream": run.differences_by_stream,
+                        "first": run.first_difference and _difference_json(run.first_difference),
+                        "kept": [_difference_json(d) for d in run.kept_differences]},
+        "latency": [{"stage": row.name, "records": row.count, "min": row.minimum, "median": row.median,
+                     "p99": row.p99, "max": row.maximum, "max_ns": round(row.ns(row.maximum), 3),
+                     "budget_ns": row.budget_ns, "exceeded": row.exceeded} for row in run.latency],
+        "tick_to_trade_cycles": run.tick_to_trade, "jitter": run.broken_latency, "split_frames": run.split_frames,
+        "input_error": run.input_error or None, "notes": run.notes,
+        "paths": {name: str(where) for name, where in run.paths.items()}, "wave_cycles": run.wave_cycles,
+    }
+    path.write_text(json.dumps(summary, indent=1) + "\n")
+    return path
