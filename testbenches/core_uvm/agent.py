@@ -37,7 +37,7 @@ class FrameDriver(uvm_driver):
 
     async def run_phase(self):
         bench = ConfigDB().get(self, "", "BENCH")
-        source = bench.axi_source()
+        self.source = source = bench.axi_source()
         while True:
             item = await self.seq_item_port.get_next_item()
             if item.gap or item.stimulus.kill:
@@ -50,6 +50,10 @@ class FrameDriver(uvm_driver):
             self.sent.write(item.stimulus)
             await source.send(axi_frame(item.stimulus.octets, error=item.stimulus.error))
             self.seq_item_port.item_done()
+
+    async def idle(self) -> None:
+        """Wait until every beat is on the wire."""
+        await self.source.wait()
 
 
 class RxAgent(uvm_agent):

@@ -42,5 +42,6 @@ class CoreTest(uvm_test):
         await self.bench.start(kill=0, rx_tvalid=0, tx_tready=1)
         for sequence in self.sequences():
             await sequence.start(self.environment.agent.sequencer)
+        await self.environment.agent.driver.idle()
         await self.bench.cycles(DRAIN)
         self.drop_objection()

@@ -200,6 +200,9 @@ class WireSequence(ExchangeSequence):
             yield FrameItem(datagram, gap=self.random_gap())
             exchange.sequence += 1 + (name == "unknown type")
             yield FrameItem(exchange.frame(*good[:2]), gap=self.random_gap())
+        trailing = exchange.framer.frame(exchange.sequence, 1, wreckage.block(good[0]) + b"more")
+        exchange.sequence += 1
+        yield FrameItem(trailing)
         repeated = exchange.framer.datagram(exchange.sequence - 2, good[:4])
         exchange.sequence += 2
         yield FrameItem(repeated)
