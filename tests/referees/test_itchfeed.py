@@ -9,8 +9,12 @@ from dataclasses import replace
 import pytest
 from itch.messages import AllMessages, create_message, messages
 from itch.parser import MessageParser
+from scapy.layers.inet import UDP
+from scapy.utils import rdpcap
 
-from golden_model.decode import decode
+from golden_model.decode import decode, decode_record
+from golden_model.feed import Feed
+from spec.config import preset
 from spec.itch import MESSAGES
 from tests.referees.cases import FILES, REAL, encode, extremes, normal, read_file
 
@@ -110,3 +114,27 @@ def test_decodes_real_messages_alike(shared_data, name):
         code = decoded.pop("type").decode()
         assert message.message_type == code.encode()
         assert decoded == {field: getattr(message, attribute(code, field)) for field in decoded}
+
+
+def test_reads_real_frames_alike(shared_data):
+    """Frames as captured: what the model's feed delivers is what scapy and itchfeed find in them."""
+    frames, found = 0, 0
+    for path in sorted((shared_data / "nasdaq_totalview_pcap").glob("*.pcap")):
+        feed = Feed(preset("small"))
+        for packet in rdpcap(str(path)):
+            octets, payload = bytes(packet), bytes(packet[UDP].payload)
+            records, ends = feed.frame(octets), iter(feed.last_octets)
+            sequence, count, at = int.from_bytes(payload[10:18], "big"), int.from_bytes(payload[18:20], "big"), 20
+            assert len(records) == count > 0
+            for n, record in enumerate(records):
+                length = int.from_bytes(payload[at : at + 2], "big")
+                message = MessageParser().get_message_type(payload[at + 2 : at + 2 + length])
+                at += 2 + length
+                decoded = decode_record(record)._asdict()
+                code = decoded.pop("type").decode()
+                assert message.message_type == code.encode() and record.sequence == sequence + n
+                assert decoded == {field: getattr(message, attribute(code, field)) for field in decoded}
+                assert octets[: next(ends) + 1].endswith(message.to_bytes())
+            frames, found = frames + 1, found + count
+        assert feed.counters["datagrams"] == feed.counters["frames"]
+    assert (frames, found) == (9, 46)
