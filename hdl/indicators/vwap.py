@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from spec.fixed_point import NOTIONAL_BITS, VOLUME_BITS
+from spec.fixed_point import PRICE_BITS, VOLUME_BITS
 from spec.records import SYMBOL_BITS, UPDATE, Trade
 
 from ..arithmetic import add_sub
@@ -13,8 +13,6 @@ from ..pipeline import delay
 from ..records import records
 from .matches import SHARES_BITS, Matches
 from .multiplier import Multiplier
-
-_VOLUME = data.StructLayout({"unknown": 1, "volume": VOLUME_BITS})
 
 
 class Vwap(wiring.Component):
@@ -33,14 +31,16 @@ class Vwap(wiring.Component):
     symbols : int
     matches : int
         Prints that can be taken back; a power of two, at least 2.
+    volume_bits : int
+        A print that would carry the volume past these cannot be counted. ``spec.fixed_point`` says 48; tests say less.
 
     Members
     -------
     updates : In(records(UPDATE))
     known : Out(1)
-    notional : Out(80)
+    notional : Out(32 + volume_bits)
         1/10 000 dollar x shares. 0 unless known.
-    volume : Out(48)
+    volume : Out(volume_bits)
         Shares. 0 unless known.
     counted, uncounted, broken, break_unknown : Out(1)
         Events, for the counters: a print taken, a print that cannot be, a print taken back, a broken trade not found.
@@ -50,31 +50,35 @@ class Vwap(wiring.Component):
 
     LATENCY = 6
 
-    updates: In(records(UPDATE))
-    known: Out(1)
-    notional: Out(NOTIONAL_BITS)
-    volume: Out(VOLUME_BITS)
-    counted: Out(1)
-    uncounted: Out(1)
-    broken: Out(1)
-    break_unknown: Out(1)
-    ready: Out(1)
-
-    def __init__(self, *, symbols: int, matches: int):
+    def __init__(self, *, symbols: int, matches: int, volume_bits: int = VOLUME_BITS):
         if not 1 <= symbols <= 1 << SYMBOL_BITS:
             raise ValueError(f"symbols must be 1 to {1 << SYMBOL_BITS}, not {symbols!r}")
+        if not SHARES_BITS <= volume_bits <= VOLUME_BITS:
+            raise ValueError(f"volume_bits must be {SHARES_BITS} to {VOLUME_BITS}, not {volume_bits!r}")
         self._symbols = symbols
         self._matches = matches
-        super().__init__()
+        self._volume_bits = volume_bits
+        super().__init__({
+            "updates": In(records(UPDATE)),
+            "known": Out(1),
+            "notional": Out(PRICE_BITS + volume_bits),
+            "volume": Out(volume_bits),
+            "counted": Out(1),
+            "uncounted": Out(1),
+            "broken": Out(1),
+            "break_unknown": Out(1),
+            "ready": Out(1),
+        })
 
     def elaborate(self, platform):
         m = Module()
-        depth = max(self._symbols, 2)
+        depth, notional_bits = max(self._symbols, 2), PRICE_BITS + self._volume_bits
+        volume_layout = data.StructLayout({"unknown": 1, "volume": self._volume_bits})
         m.submodules.matches = matches = Matches(depth=self._matches)
-        m.submodules.volumes = volumes = ForwardedMemory(shape=_VOLUME, depth=depth, latency=2)
+        m.submodules.volumes = volumes = ForwardedMemory(shape=volume_layout, depth=depth, latency=2)
         m.submodules.multiplier = multiplier = Multiplier()
         m.submodules.notionals = notionals = ForwardedMemory(
-            shape=NOTIONAL_BITS, depth=depth, latency=2)
+            shape=notional_bits, depth=depth, latency=2)
         m.d.comb += self.ready.eq(matches.ready & volumes.ready & notionals.ready)
 
         # Cycle 0.
@@ -102,10 +106,10 @@ class Vwap(wiring.Component):
         price = Mux(is_break, matches.found_price, delay(m, update.trade_price, 2, name="price"))
         shares = Mux(is_break, matches.found_shares, delay(m, update.trade_shares[:SHARES_BITS], 2, name="shares"))
         volume = volumes.read_data.volume
-        total = Signal(VOLUME_BITS + 1)
+        total = Signal(self._volume_bits + 1)
         counted, broken = Signal(), Signal()
         m.d.comb += [
-            total.eq(add_sub(volume, shares, is_break, bits=VOLUME_BITS + 1)),
+            total.eq(add_sub(volume, shares, is_break, bits=self._volume_bits + 1)),
             counted.eq(is_print & ~total[-1]),
             broken.eq(is_break & matches.found),
             matches.store.eq(counted),
@@ -136,9 +140,9 @@ class Vwap(wiring.Component):
         counted = delay(m, counted, 3, name="counted", reset=True)
         broken = delay(m, broken, 3, name="broken", reset=True)
         change = Mux(counted | broken, multiplier.product, 0)
-        total = Signal(NOTIONAL_BITS)
+        total = Signal(notional_bits)
         m.d.comb += [
-            total.eq(add_sub(notionals.read_data, change, broken, bits=NOTIONAL_BITS)),
+            total.eq(add_sub(notionals.read_data, change, broken, bits=notional_bits)),
             notionals.write_address.eq(delay(m, symbol, 2, name="notional_symbol")),
             notionals.write_data.eq(total),
             notionals.write_enable.eq(counted | broken),
