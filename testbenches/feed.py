@@ -69,7 +69,8 @@ class TB(Bench):
         else:
             assert not self.messages.seen and not self.expected
         due = [self._accepted[frame][offset // 8] + Feed.LATENCY for frame, offset in self._last_octets]
-        assert self.messages.cycles == due
+        for k, (cycle, at) in enumerate(zip(self.messages.cycles, due, strict=True)):
+            assert cycle == at, f"message {k} at cycle {cycle}, expected {at}"
         assert_same_counters(self.counters("feed"), self.model.counters)
 
 
@@ -128,7 +129,7 @@ async def back_to_back_deletes(dut):
     tb = await TB.create(dut)
     sequence, per_frame = 1, 60
     frames = []
-    for _ in range(30):
+    for _ in range(20):
         frames.append(tb.datagram(sequence, [message(tb.rng, "D") for _ in range(per_frame)]).octets())
         sequence += per_frame
     for octets in frames:
@@ -137,7 +138,7 @@ async def back_to_back_deletes(dut):
     beats = [cycle for frame in tb._accepted for cycle in frame]
     assert len(beats) == sum(-(-len(octets) // 8) for octets in frames)
     assert beats == [*range(beats[0], beats[0] + len(beats))], "the source was not saturating"
-    assert tb.counters("feed")["messages"] == 30 * per_frame
+    assert tb.counters("feed")["messages"] == 20 * per_frame
 
 
 @_test()
@@ -322,7 +323,7 @@ async def jumbo(dut):
         delivered = tb.send(tb.datagram(sequence, messages[:-1] if excess else messages, vlan=vlan,
                                         trailing=bytes(left) if excess else b"").octets())
         assert bool(delivered) is not bool(excess)
-    tb.send(tb.datagram(1, random_messages(tb.rng, 2), padding=bytes(20_000)).octets())
+    tb.send(tb.datagram(1, random_messages(tb.rng, 2), padding=bytes(1_000)).octets())
     await tb.check()
     assert tb.model.counters["frame_ip_length"] == 2
 

@@ -8,8 +8,8 @@ from hdl.counting import count
 from hdl.feed.blocks import Blocks
 from hdl.feed.checks import Checks, Drops
 from hdl.feed.decoder import TypeCheck
-from hdl.feed.frames import Intake
 from hdl.feed.framer import Framer
+from hdl.feed.frames import Intake
 from hdl.feed.gather import Gather
 from hdl.feed.headers import Headers, field
 from hdl.feed.sequence import Sequence
