@@ -96,7 +96,7 @@ class Traffic:
 
     def inside(self, symbol: int) -> int:
         low, high, tick = self.windows[symbol]
-        return self.rng.choice((low, high - tick, self.rng.randrange(low, high, tick), self.rng.randrange(low, high, tick)))
+        return self.rng.choice((low, high - tick, *(self.rng.randrange(low, high, tick) for _ in range(4))))
 
     def anywhere(self, symbol: int) -> int:
         """Inside the window, at its edges, between ticks, far away."""

@@ -64,7 +64,8 @@ class Sequencer(wiring.Component):
 
         dropping = types_arriving.U
         m.d.comb += [
-            self.locate.eq(Mux(dropping, field(arriving.octets, HEADER, "locate"), field(held.octets, HEADER, "locate"))),
+            self.locate.eq(Mux(dropping, field(arriving.octets, HEADER, "locate"),
+                               field(held.octets, HEADER, "locate"))),
             self.reference.eq(Mux(dropping, field(arriving.octets, replace, "reference"),
                                   Mux(types.U, field(held.octets, replace, "new_reference"),
                                       field(held.octets, delete, "reference")))),

@@ -5,6 +5,7 @@ import random
 import pytest
 from amaranth.sim import Simulator
 
+from hdl.export import write_verilog
 from hdl.memory import ForwardedMemory, SweptMemory
 
 
@@ -113,3 +114,9 @@ def test_swept_memory_rejects(wrong):
 def test_forwarded_memory_rejects(wrong):
     with pytest.raises(ValueError, match="not "):
         ForwardedMemory(**{"shape": 8, "depth": 4} | wrong)
+
+
+def test_verilog_gives_no_initial_contents(tmp_path):
+    """What is not swept is X in Icarus, as it may be in UltraRAM."""
+    text = write_verilog(ForwardedMemory(shape=8, depth=4, initial=3), tmp_path / "memory.v", name="memory").read_text()
+    assert "reg [7:0] memory [3:0];" in text and "initial" not in text
