@@ -67,15 +67,18 @@ class Order(wiring.Component):
         ]
         connect(m, transmit.tx, flipped(self.tx))
 
-        # Counted from the decision on: what encode holds already needs a row of the queue.
-        depth = self._design.order.queue
-        waiting, next_waiting = (Signal(range(depth + 1), name=name) for name in ("waiting", "next_waiting"))
-        approved = self.decisions.valid & (self.decisions.payload.refusals == 0)
-        m.d.comb += next_waiting.eq(waiting + approved - transmit.started)
-        m.d.sync += [
-            waiting.eq(next_waiting),
-            self.queue_full.eq(next_waiting >= depth - IN_FLIGHT),
-        ]
+        # Counted from the decision on: what encode holds already needs a row of the queue. Compared before it is known
+        # whether one comes or goes.
+        high = self._design.order.queue - IN_FLIGHT
+        waiting = Signal(range(high + IN_FLIGHT + 1))
+        comes = Signal()
+        goes = transmit.started
+        m.d.comb += comes.eq(self.decisions.valid & (self.decisions.payload.refusals == 0))
+        m.d.sync += self.queue_full.eq(waiting >= high)
+        with m.If(comes & ~goes):
+            m.d.sync += [waiting.eq(waiting + 1), self.queue_full.eq(waiting >= high - 1)]
+        with m.If(goes & ~comes):
+            m.d.sync += [waiting.eq(waiting - 1), self.queue_full.eq(waiting > high)]
 
         count(m, self.counters, "orders", encode.orders.valid)
         count(m, self.counters, "frames", transmit.frame_sent)

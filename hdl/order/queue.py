@@ -39,33 +39,34 @@ class Queue(wiring.Component):
         m = Module()
         m.submodules.rows = rows = memory.Memory(shape=self._shape, depth=self._depth, init=[])
         write, read = rows.write_port(), rows.read_port()
-        # One bit more than an address, so that full and empty differ.
-        written, taken = (Signal(range(2 * self._depth), name=name) for name in ("written", "taken"))
-        empty = Signal()
-        m.d.comb += [
-            empty.eq(written == taken),
-            self.head.valid.eq(~empty | self.entries.valid),
-        ]
+        written, taken = (Signal(range(self._depth), name=name) for name in ("written", "taken"))
+        stored = Signal(range(self._depth + 1))
+        empty = Signal(init=1)  # a register of its own, since everything waits for it
+        push, pop = self.entries.valid, self.head.valid & self.head.ready
+        m.d.comb += self.head.valid.eq(~empty | push)
 
         # An entry that goes around the queue is written too, and counts as written and taken: less logic than a choice.
-        pop = self.head.valid & self.head.ready
         next_taken = Signal.like(taken)
         m.d.comb += [
-            write.en.eq(self.entries.valid),
+            write.en.eq(push),
             write.addr.eq(written),
             write.data.eq(self.entries.payload),
             next_taken.eq(taken + pop),
             read.addr.eq(next_taken),
         ]
+        last = Signal()  # the head is the only entry
+        m.d.comb += last.eq(stored == 1)
         m.d.sync += [
-            written.eq(written + self.entries.valid),
+            written.eq(written + push),
             taken.eq(next_taken),
+            stored.eq(stored + push - pop),
+            empty.eq(Mux(push, empty & pop, empty | (last & pop))),
         ]
 
         # What is written now is what is read next: the RAM does not show it yet.
         forward, forwarded = Signal(), Signal(self._shape)
         m.d.sync += [
-            forward.eq(self.entries.valid & (written == next_taken)),
+            forward.eq(push & Mux(pop, last, empty)),
             forwarded.eq(self.entries.payload),
         ]
         with m.If(empty):

@@ -1,5 +1,8 @@
 """Order frames on the wire."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -80,26 +83,26 @@ class Transmit(wiring.Component):
         assert template.checksum.start // LANES > checksum.LATENCY, "the checksum would be late"
         m.d.comb += checksum.varying.eq(current)
 
-        beat = Signal(range(len(beats)))  # to be loaded next
+        # The beat to be loaded next, one-hot: the multiplexer is then two levels of logic.
+        beat = Signal(len(beats), init=1)
+        first, last = beat[0], beat[-1]
         tx, free = self.tx.payload, Signal()
-        last = len(beats) - 1
         m.d.comb += [
             free.eq(~self.tx.valid | self.tx.ready),
-            queue.head.ready.eq(free & (beat == 0)),
+            queue.head.ready.eq(free & first),
             self.started.eq(queue.head.valid & queue.head.ready),
             self.frame_sent.eq(self.tx.valid & self.tx.ready & tx.last),
         ]
         with m.If(self.started):
             m.d.sync += current.eq(queue.head.payload)
+        octets_at_last = len(beats[-1]) // 8
         with m.If(free):
             m.d.sync += [
-                self.tx.valid.eq(self.started | (beat != 0)),
-                tx.data.eq(Array(beats)[beat]),
-                tx.last.eq(beat == last),
-                tx.keep.eq(Mux(beat == last, (1 << -(-len(beats[last]) // 8)) - 1, 0xFF)),
+                self.tx.valid.eq(queue.head.valid | ~first),
+                tx.data.eq(reduce(or_, (Mux(now, octets, 0) for now, octets in zip(beat, beats, strict=True)))),
+                tx.last.eq(last),
+                tx.keep.eq(Mux(last, (1 << octets_at_last) - 1, 0xFF)),
             ]
-            with m.If(beat == last):
-                m.d.sync += beat.eq(0)
-            with m.Elif(self.started | (beat != 0)):
-                m.d.sync += beat.eq(beat + 1)
+            with m.If(queue.head.valid | ~first):
+                m.d.sync += beat.eq(beat.rotate_left(1))
         return m
