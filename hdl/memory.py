@@ -64,7 +64,7 @@ class SweptMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = Shape.cast(self._shape).width
-        m.submodules.memory = memory = Memory(shape=unsigned(width), depth=self._depth, init=[])
+        m.submodules.rows = memory = Memory(shape=unsigned(width), depth=self._depth, init=[])
         for address, value in zip(self.read_address, self.read_data, strict=True):
             port = memory.read_port()
             m.d.comb += [port.addr.eq(address), Value.cast(value).eq(port.data)]
