@@ -126,3 +126,30 @@ async def reset_forgets(dut):
         bench = Bench(dut)
         await compare(bench, anything(Updates(bench.rng, bench.design), 60))
         await drive(bench, anything(Updates(bench.rng, bench.design), 20))
+
+
+# 65 537 cycles whatever one does; Icarus would take a minute. The Amaranth tests overflow a narrower volume.
+@cocotb.test(timeout_time=10, timeout_unit="ms", skip="icarus" in cocotb.SIM_NAME.lower())
+async def volume_overflows_at_48_bits(dut):
+    bench = Bench(dut)
+    make, most = Updates(bench.rng, bench.design), 2**32 - 1
+    golden = Golden(bench.design)
+    largest = make.make(type=ord("P"), trade=Trade.PRINT, match=1, trade_price=most, trade_shares=most)
+    last = [make.make(type=ord("P"), trade=Trade.PRINT, match=k, trade_price=most, trade_shares=shares)
+            for k, shares in enumerate((2**16 - 2, 1, 1, 1))]
+    await bench.start(updates_valid=0, updates_payload=0)
+    for _ in range(2**16):
+        golden.update(largest)
+    await drive(bench, [largest])
+    dut.updates_valid.value = 1  # the same once more in every cycle
+    await bench.cycles(2**16 - 1)
+    dut.updates_valid.value = 0
+    await bench.cycles(Indicators.VWAP_LATENCY + 3)
+    indicators, vwaps = bench.watch("indicators"), bench.watch("vwaps")
+    await drive(bench, last)
+    await bench.cycles(Indicators.VWAP_LATENCY + 3)
+    expected = [golden.update(update) for update in last]
+    assert [indicator.volume for indicator, _ in expected] == [2**48 - 2, 2**48 - 1, 0, 0]
+    assert_same_records(indicators, [indicator for indicator, _ in expected])
+    assert_same_records(vwaps, [vwap for _, vwap in expected])
+    assert_same_counters(bench.counters("indicators"), golden.counters)
