@@ -54,16 +54,22 @@ def _table(title: str, *columns: str, left: int = 1) -> Table:
 
 
 def _messages(run: Run) -> Table:
-    table = _table("Messages by type", "", "message", "count", "share", "", "message", "count", "share")
-    for at in (1, 5):
+    """Two halves side by side, most frequent first."""
+    table = _table("Messages by type", *("", "message", "count", "share") * 2)
+    for at in (1, 4, 5):
         table.columns[at].justify = "left"
     total = run.messages.total()
-    cells = [(code, itch.MESSAGES[code].name if code in itch.MESSAGES else "?", f"{count:,}", f"{count / total:.2%}")
-             for code, count in run.messages.most_common()]
+    cells = [(code, _name(code), f"{count:,}", f"{count / total:.2%}") for code, count in run.messages.most_common()]
     half = -(-len(cells) // 2)
+    cells += [("",) * 4] * half
     for i in range(half):
-        table.add_row(*cells[i], *(cells[half + i] if half + i < len(cells) else [""] * 4))
+        table.add_row(*cells[i], *cells[half + i])
     return table
+
+
+def _name(code: str) -> str:
+    name = itch.MESSAGES[code].name if code in itch.MESSAGES else "?"
+    return name if len(name) <= 27 else name[:26] + "…"
 
 
 def _side(state: SymbolState, side: str) -> str:

@@ -1,0 +1,95 @@
+"""Broken hardware is found, and found in the right place.
+
+In a scratch copy of the generated Verilog one constant of one stage is changed, nothing else. The comparison must name
+that stage, and the message, its place on the wire, the field, both values and the cycle.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sim import build, engine, replay
+from sim.framing import as_file, frames
+from sim.generator import session
+from spec import config, itch
+from spec.counters import COUNTERS
+
+DESIGN = config.preset("small")
+pytestmark = pytest.mark.slow
+
+BUILDS = Path("build/native")
+MESSAGES = 3000
+
+#: Stage -> what the constant is, a part of the names of its modules, the constant in its context, what it becomes,
+#: and (stream, field) where that must show first.
+MUTATIONS = {
+    "feed": ("the length of an order delete, 19 octets", "feed", r"(8'h44:\s+length = 6'h)13", r"\g<1>12",
+             ("messages", {"sequence"})),
+    "book": ("the side of a bid, 'B'", "book", r"(!= 7'h)42", r"\g<1>43", ("updates", {"bid_known", "bid_price", "ask_price"})),
+    "indicators": ("a type that moves the mid, 'A'", "indicators", r"(== 7'h)41", r"\g<1>40",
+                   ("indicators", {"sma_known", "sma", "ema_known", "ema"})),
+    "strategy": ("the quantity of an intent, 100 shares", "strategy", r"32'd100\b", "32'd101",
+                 ("intents", {"quantity"})),
+    "risk": ("the largest order, 1000 shares", "risk", r"(> 10'h)3e8", r"\g<1>03f", ("decisions", {"refusals"})),
+    "order": ("the IPv4 time to live, 64", "order", r"(64'h06)40", r"\g<1>41", ("tx", {"octet 22 (IPv4 ttl)"})),
+}
+
+
+def mutate(text: str, part: str, constant: str, becomes: str) -> str:
+    """``text`` with the first ``constant`` in a module of ``part`` changed, and nothing else."""
+    begin = rf"^module \\tickwire\.inner\.{part}[. ]"
+    for module in re.finditer(rf"{begin}.*?^endmodule", text, re.MULTILINE | re.DOTALL):
+        body, count = re.subn(constant, becomes, module[0], count=1)
+        if count:
+            return text[: module.start()] + body + text[module.end() :]
+    raise AssertionError(f"no {constant} in {part}: the mutation must follow the gateware")
+
+
+@pytest.fixture(scope="module")
+def verilog(tmp_path_factory):
+    return build.verilog("core", DESIGN, tmp_path_factory.mktemp("verilog"))
+
+
+@pytest.fixture(scope="module")
+def stimulus():
+    return list(frames(as_file(session(DESIGN, messages=MESSAGES, seed=41)), design=DESIGN, seed=41))
+
+
+def _replay(verilog, stimulus, out):
+    return replay.run(DESIGN, stimulus, out=out, library=engine.build(verilog, BUILDS))
+
+
+def test_the_hardware_as_it_is_agrees(verilog, stimulus, tmp_path):
+    run = _replay(verilog, stimulus, tmp_path)
+    assert run.passed and run.differences == 0, run.first_difference
+    assert run.compared["messages"] == MESSAGES and run.compared["tx"] > 50
+
+
+@pytest.mark.parametrize("stage", COUNTERS)
+def test_one_changed_constant_is_found_in_its_stage(verilog, stimulus, tmp_path, stage):
+    what, part, constant, becomes, (stream, fields) = MUTATIONS[stage]
+    scratch = tmp_path / "tickwire.v"
+    scratch.write_text(mutate(verilog.read_text(), part, constant, becomes))
+    assert sum(a != b for a, b in zip(scratch.read_text().splitlines(), verilog.read_text().splitlines(),
+                                      strict=True)) == 1
+
+    run = _replay(scratch, stimulus, tmp_path)
+    assert run.differences > 0 and not run.passed, what
+    first = run.first_difference
+    assert (first.stage, first.stream) == (stage, stream), first
+    assert first.field in fields, first
+    assert first.kind == "value" and first.expected != first.got, first
+
+    # The place leads to the very message in the input, and the cycle to its passage through that stage.
+    octets = stimulus[first.place.frame].octets
+    code = chr(octets[first.place.octet])
+    assert code in itch.MESSAGES
+    assert first.place.offset == stimulus[first.place.frame].offset + first.place.octet
+    assert 0 < first.cycle - first.place.cycle < 40, first
+    delivered = run.expected_counters["feed"]["messages"]
+    assert 0 <= first.message < delivered
+    for said in (stage, f"message {first.message}", f"frame {first.place.frame} octet {first.place.octet}",
+                 f"offset {first.place.offset}", first.field, f"expected {first.expected}", f"got {first.got}",
+                 f"cycle {first.cycle}"):
+        assert said in str(first)
