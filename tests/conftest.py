@@ -4,8 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sim.simulators import CHECKOUT, SIMULATORS
+
+# A deadline per example is a timed assert: it fails on a busy machine.
+settings.register_profile("tickwire", deadline=None)
+settings.load_profile("tickwire")
 
 
 def pytest_addoption(parser):

@@ -71,7 +71,7 @@ def compare(book, naive, octets: list[bytes], gaps: list[int]) -> Counter:
     return seen
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(messages, max_size=60), st.lists(st.integers(0, 60), max_size=2))
 def test_agrees_with_the_naive_book(octets, gaps):
     compare(Book(DESIGN), NaiveBook(DESIGN), octets, gaps)

@@ -215,7 +215,7 @@ def compare(indicators, history, source):
         INDICATOR.pack(expected[0]), VWAP.pack(expected[1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["mid", "trade"]), st.lists(updates, max_size=25))
 def test_agrees_with_exact_arithmetic(source, history):
     compare(Indicators(design(source)), history, source)
