@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-output = Console(highlight=False)
-_terminal = Console(stderr=True)
+_PIPE_WIDTH = 100  #: columns where there is no terminal
+
+output = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+_terminal = Console(stderr=True)  # for progress
 
 SUCCESS, DIFFERENT, FAILED, TOO_SLOW = 0, 1, 2, 3  #: exit codes
 
