@@ -5,7 +5,7 @@ from functools import cache
 from amaranth import signed, unsigned
 from amaranth.lib import data, stream
 
-from spec.counters import COUNTERS, COUNTER_BITS
+from spec.counters import COUNTER_BITS, COUNTERS
 from spec.records import Record
 
 

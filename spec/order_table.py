@@ -16,18 +16,24 @@ def tag_of(reference: int, index_bits: int) -> int:
     return reference >> index_bits
 
 
-def fold_rotations(table: int, index_bits: int) -> list[int]:
-    """How far each ``index_bits``-wide chunk of the tag is rotated left before it is XORed in, lowest chunk first."""
+def fold_rotations(table: int, index_bits: int) -> list[tuple[int, ...]]:
+    """The rotations to the left under which each ``index_bits``-wide chunk of the tag is XORed in, lowest chunk first.
+
+    Every chunk goes in as it is; in all but the first sub-table rotated as well, so that references which share a
+    bucket in one sub-table do not in the next. A chunk that went in rotated alone would leave the lowest index bits to
+    the reference's lowest bits.
+    """
     chunks = -(-(64 - index_bits) // index_bits)
-    return [(table * (2 * chunk + 1)) % index_bits for chunk in range(chunks)]
+    return [tuple(sorted({0, table * (2 * chunk + 1) % index_bits})) for chunk in range(chunks)]
 
 
 def bucket_of(reference: int, table: int, index_bits: int) -> int:
     """The bucket in sub-table ``table`` of ``2**index_bits`` buckets."""
     mask = (1 << index_bits) - 1
     index, tag = reference & mask, tag_of(reference, index_bits)
-    for rotation in fold_rotations(table, index_bits):
+    for rotations in fold_rotations(table, index_bits):
         chunk = tag & mask
-        index ^= (chunk << rotation | chunk >> index_bits - rotation) & mask
+        for rotation in rotations:
+            index ^= (chunk << rotation | chunk >> index_bits - rotation) & mask
         tag >>= index_bits
     return index

@@ -172,7 +172,7 @@ VWAP = Record("Vwap", "vwaps", "indicators", "The quotient of an Indicator's not
     Field("vwap", fixed_point.AVERAGE_BITS, "1/10 000 $, Q32.16; 0 unless known"),
 ))
 
-INTENT = Record("Intent", "intents", "strategy", "An order that the strategy wants, with what risk needs to judge it.", (
+INTENT = Record("Intent", "intents", "strategy", "An order that the strategy wants, and what risk needs to judge it.", (
     _MESSAGE,
     _TIMESTAMP,
     _SYMBOL,

@@ -22,9 +22,10 @@ _IN_FLIGHT = range(1, _WRITE_STAGE + 1)
 def bucket_of(reference: Value, table: int, index_bits: int) -> Value:
     """``spec.order_table.bucket_of``."""
     index, tag = reference[:index_bits], reference[index_bits:]
-    for i, rotation in enumerate(fold_rotations(table, index_bits)):
+    for i, rotations in enumerate(fold_rotations(table, index_bits)):
         chunk = tag[i * index_bits : (i + 1) * index_bits]
-        index = index ^ Cat(chunk, C(0, index_bits - len(chunk))).rotate_left(rotation)
+        for rotation in rotations:
+            index = index ^ Cat(chunk, C(0, index_bits - len(chunk))).rotate_left(rotation)
     return index
 
 

@@ -33,7 +33,7 @@ def test_every_bit_of_the_reference_counts(table, bits):
 
 
 def test_table_zero_folds_without_rotation():
-    assert fold_rotations(0, 6) == [0] * 10
+    assert fold_rotations(0, 6) == [(0,)] * 10
     assert bucket_of(0b1_000010_000001, 0, 6) == 0b000001 ^ 0b000010 ^ 0b1
 
 
