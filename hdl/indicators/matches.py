@@ -10,6 +10,13 @@ from ..memory import SweptMemory
 from ..pipeline import delay
 
 SHARES_BITS = 32
+_PART = 16  # bits compared within a cycle; that all parts are alike is found out in the next
+
+
+def _alike(left, right) -> Value:
+    """One bit for each part in which the two are equal."""
+    left, right = Value.cast(left), Value.cast(right)
+    return Cat(left[low : low + _PART] == right[low : low + _PART] for low in range(0, len(left), _PART))
 
 
 class Matches(wiring.Component):
@@ -86,35 +93,29 @@ class Matches(wiring.Component):
         removed_before = delay(m, removed, 1, name="removed_before", reset=True)
 
         def follows(cycles):
-            """Whether the record ``cycles`` ahead has this one's entry, and whether its whole key. Registered."""
-            same_index, same_key = Signal(name=f"same_index{cycles}"), Signal(name=f"same_key{cycles}")
-            same = indices[0] == indices[cycles]
-            m.d.sync += [
-                same_index.eq(same),
-                same_key.eq(same & (Value.cast(tags[0]) == Value.cast(tags[cycles]))),
-            ]
-            return same_index, same_key
+            """Whether the record ``cycles`` ahead has this one's entry, and whether its key. One cycle later."""
+            same_index, alike = Signal(name=f"same_index{cycles}"), Signal(parts, name=f"alike{cycles}")
+            m.d.sync += [same_index.eq(indices[0] == indices[cycles]), alike.eq(_alike(tags[0], tags[cycles]))]
+            return same_index, same_index & alike.all()
 
+        parts = len(_alike(tags[0], tags[0]))
         index1, key1 = follows(1)
         index2, key2 = follows(2)
         index3, key3 = follows(3)
 
         # One cycle on: what the RAM holds, unless one of the records two and three ahead has left something else.
         kept = memory.read_data[0]
-        held_found, held = Signal(), Signal(value, reset_less=True)
+        held_alike, held = Signal(1 + parts), Signal(value, reset_less=True)
         with m.If(index2 & (stored | removed)):
-            m.d.sync += [held_found.eq(stored & key2), held.eq(values[3])]
+            m.d.sync += [held_alike.eq((stored & key2).replicate(1 + parts)), held.eq(values[3])]
         with m.Elif(index3 & (stored_before | removed_before)):
-            m.d.sync += [held_found.eq(stored_before & key3), held.eq(values[4])]
+            m.d.sync += [held_alike.eq((stored_before & key3).replicate(1 + parts)), held.eq(values[4])]
         with m.Else():
-            m.d.sync += [
-                held_found.eq(kept.valid & (Value.cast(kept.tag) == Value.cast(tags[1]))),
-                held.eq(kept.value),
-            ]
+            m.d.sync += [held_alike.eq(Cat(kept.valid, _alike(kept.tag, tags[1]))), held.eq(kept.value)]
         nearest_index, nearest_key = delay(m, index1, 1, name="nearest_index"), delay(m, key1, 1, name="nearest_key")
 
         # Two cycles on: the same for the record just ahead.
-        m.d.comb += self.found.eq(Mux(nearest_index & (stored | removed), stored & nearest_key, held_found))
+        m.d.comb += self.found.eq(Mux(nearest_index & (stored | removed), stored & nearest_key, held_alike.all()))
         found = Signal(value)
         m.d.comb += [
             found.eq(Mux(nearest_key & stored, Value.cast(values[3]), Value.cast(held))),
