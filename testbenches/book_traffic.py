@@ -139,10 +139,11 @@ class Traffic:
                 yield self.take(reference, rest if action == "e" and rng.random() < 0.5 else rng.randint(0, rest))
 
     def other(self, count: int) -> Iterable[bytes]:
-        """Every type that is no order's, on tracked and untracked symbols."""
+        """Every type that is no order's, on tracked and untracked symbols; they trade most of the time."""
         rng = self.rng
+        codes = [c for c in itch.MESSAGES if c not in itch.BOOK_TYPES] + list("HHhhJJPQBSSSS")
         for _ in range(count):
-            code = rng.choice([c for c in itch.MESSAGES if c not in itch.BOOK_TYPES] + list("HHhhJJPQBSW"))
+            code = rng.choice(codes)
             layout = itch.MESSAGES[code]
             locate = rng.choice(self.locates + self.untracked)
             fields = {}
@@ -152,7 +153,9 @@ class Traffic:
                 elif field.kind.is_integer:
                     fields[field.name] = rng.choice((0, 1, rng.getrandbits(8 * field.length)))
             if code == "S":
-                locate, fields["event"] = rng.choice((0, locate)), rng.choice("QQQMOSEC")
+                locate, fields["event"] = rng.choice((0, locate)), rng.choice("QQQQMOSEC")
+            if code in "Hh" and rng.random() < 0.5:
+                fields |= {"state": "T"} if code == "H" else {"market": "Q", "action": "T"}
             if code == "R":  # most are of symbols that are not configured
                 fields["stock"] = rng.choice(("ZZZT", self.design.symbols[0].stock + "X", "A", ""))
             yield self.message(code, locate, **fields)

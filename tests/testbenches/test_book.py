@@ -1,7 +1,34 @@
 """The book bench on both simulators; and that it fails when it should."""
 
-from sim import build
+import pytest
+
+from sim import build, simulators
+from spec import config
 
 
 def test_bench(simulator, seed, build_dir):
     build.run_bench("book", simulator=simulator, seed=seed, directory=build_dir)
+
+
+def _with_symbol(design, **changes):
+    first, *others = design.symbols
+    return {"symbols": [first.model_copy(update=changes), *others]}
+
+
+def _with_book(design, **changes):
+    return {"book": design.book.model_copy(update=changes)}
+
+
+@pytest.mark.parametrize("change, failed, complaint", [
+    (lambda d: _with_book(d, spill=7), "same_bucket_storm", "table_full: expected 0, got 1"),
+    (lambda d: _with_symbol(d, reference=d.symbols[0].reference + 100), "far_prices", "(bid|ask)_known: expected"),
+    (lambda d: _with_symbol(d, stock="AAPLX"), "each_fault_alone", "symbol: expected 0, got 1"),
+    (lambda d: _with_book(d, assume_trading=True), "big_levels", "tradable: expected 0, got 1"),
+], ids=["spill", "window", "stock", "trading"])
+def test_bench_finds_another_constant_in_the_hardware(tmp_path, build_dir, seed, change, failed, complaint):
+    design = config.preset("small")
+    verilog = build.verilog("book", design.model_copy(update=change(design)), tmp_path)
+    with pytest.raises(simulators.TestsFailed, match=rf"{failed}: .*{complaint}"):
+        simulators.run_cocotb(simulator="icarus", verilog=verilog, toplevel=build.module_name("book"),
+                              test_module="testbenches.book", build_dir=build_dir, seed=seed, testcase=failed,
+                              env={"TICKWIRE_DESIGN": "small"})

@@ -1,0 +1,57 @@
+"""Drives a component of the book's pipeline, whose ports belong to stages."""
+
+import pytest
+from amaranth.sim import Simulator
+
+
+@pytest.fixture
+def run_pipeline():
+    """``run(dut, operations, inputs, outputs)``: one operation per cycle from ``ready`` on.
+
+    ``inputs`` and ``outputs``: name -> (port, stage). An operation is a dict of inputs, zero where it has none; the
+    result is a list of dicts of outputs.
+    """
+
+    def run(dut, operations, inputs, outputs, within=2000):
+        results = [{} for _ in operations]
+
+        async def process(ctx):
+            for _ in range(within):
+                if not hasattr(dut, "ready") or ctx.get(dut.ready):
+                    break
+                await ctx.tick()
+            else:
+                raise AssertionError("never ready")
+            for cycle in range(len(operations) + max(stage for _, stage in outputs.values())):
+                for name, (port, stage) in inputs.items():
+                    present = 0 <= cycle - stage < len(operations)
+                    ctx.set(port, operations[cycle - stage].get(name, 0) if present else 0)
+                for name, (port, stage) in outputs.items():
+                    if 0 <= cycle - stage < len(operations):
+                        results[cycle - stage][name] = ctx.get(port)
+                await ctx.tick()
+
+        simulator = Simulator(dut)
+        simulator.add_clock(1e-9)
+        simulator.add_testbench(process)
+        simulator.run()
+        return results
+
+    return run
+
+
+@pytest.fixture
+def tiny():
+    """``tiny(symbols=2, **book)``: the small preset with fewer symbols and another geometry, unchecked."""
+    from spec import config
+
+    small = config.preset("small")
+    ticks = {1: [0], 2: [0, 3], 3: [0, 1, 3], 4: [0, 1, 2, 3]}  # the last of small's symbols has the fine tick
+
+    def make(symbols=2, **book):
+        return small.model_copy(update={
+            "symbols": [small.symbols[i] for i in ticks[symbols]],
+            "book": small.book.model_copy(update=book),
+        })
+
+    return make
