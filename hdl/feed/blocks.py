@@ -38,7 +38,7 @@ class Blocks(wiring.Component):
     open
         A datagram is under way.
     heartbeat, end_of_session
-        One cycle, with ``opens``: the datagram's kind.
+        One cycle after ``opens``: the datagram has no messages, but announces the next sequence number.
     done
         One cycle, with ``end``: a message of the datagram is complete.
     block_short, block_overrun, block_trailing
@@ -72,18 +72,28 @@ class Blocks(wiring.Component):
         started = Signal()
         short = Signal()  # the message in hand is too short to be one
         stopped = Signal()  # the rest of the datagram is dropped
-        fields = Signal()  # the datagram has blocks
+        opened = Signal()
+        is_heartbeat = Signal()
+        is_end_of_session = Signal()
+        full = Signal()  # there is no room for the length field that follows what is complete now
+        full_at_opening = Signal()
+        no_first = Signal()  # there was none for the first
         lacking = Signal()  # no room for the next length field, but blocks left
 
-        m.d.comb += [
-            self.heartbeat.eq(self.opens & (self.count == moldudp64.HEARTBEAT)),
-            self.end_of_session.eq(self.opens & (self.count == moldudp64.END_OF_SESSION)),
-            fields.eq(self.opens & ~self.heartbeat & ~self.end_of_session),
-            self.done.eq(self.end & self.open & ~stopped & ~none & fits),
+        m.d.sync += [
+            opened.eq(self.opens),
+            is_heartbeat.eq(self.count == moldudp64.HEARTBEAT),
+            is_end_of_session.eq(self.count == moldudp64.END_OF_SESSION),
+            full_at_opening.eq(full),
         ]
-
-        # Before a start changes it, `room` tells about the length field that follows what is complete now.
-        m.d.comb += lacking.eq((fields | (self.done & ~one)) & (room <= 0))
+        m.d.comb += [
+            self.heartbeat.eq(opened & is_heartbeat),
+            self.end_of_session.eq(opened & is_end_of_session),
+            self.done.eq(self.end & self.open & ~stopped & ~none & fits),
+            full.eq(room <= 0),  # that is before a start in the same beat takes its part
+            no_first.eq(opened & ~none & full_at_opening),
+            lacking.eq(no_first | (self.done & ~one & full)),
+        ]
         with m.If(self.heading):
             m.d.sync += room.eq(self.total_length - _FIRST)
         m.d.sync += started.eq(self.start)
@@ -95,7 +105,7 @@ class Blocks(wiring.Component):
             ]
 
         # A start is judged one cycle later, when the blocks before it are counted and no message can have ended yet.
-        judged = started & self.open & ~stopped & ~none
+        judged = started & self.open & ~stopped & ~none & ~no_first
         m.d.sync += [
             self.block_short.eq(judged & short),
             self.block_overrun.eq((judged & ~short & ~fits) | lacking),
@@ -109,9 +119,9 @@ class Blocks(wiring.Component):
         with m.If(self.opens):
             m.d.sync += [
                 self.open.eq(1),
-                stopped.eq(lacking),
+                stopped.eq(0),
                 left.eq(self.count),
-                none.eq(~fields),
+                none.eq((self.count == moldudp64.HEARTBEAT) | (self.count == moldudp64.END_OF_SESSION)),
                 one.eq(self.count == 1),
             ]
         with m.If(self.closes):

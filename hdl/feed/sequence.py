@@ -24,7 +24,7 @@ class Sequence(wiring.Component):
     opens, sequence
         One cycle at the beginning of a datagram, with its sequence number.
     announces
-        With ``opens``: the datagram has no messages, its number is the next to be expected.
+        One cycle after ``opens``: the datagram has no messages, its number is the next to be expected.
     done, known, fits
         A message is complete; its type exists; its length is its type's.
     damaged
@@ -69,7 +69,6 @@ class Sequence(wiring.Component):
         distance = Signal(64)  # number - expected
         level = Signal()  # number == expected
         old = Signal()  # number < expected
-        announced = Signal()
         missing = Signal()  # the sticky gap flag
         advanced = Signal()  # a message of this datagram took its place
 
@@ -78,7 +77,7 @@ class Sequence(wiring.Component):
         jumps = Signal()
         m.d.comb += [
             advance.eq(self.done & ~old & (self.fits | ~self.known)),
-            jumps.eq(jump & (advance | announced)),
+            jumps.eq(jump & (advance | self.announces)),
         ]
 
         m.d.sync += [
@@ -87,7 +86,6 @@ class Sequence(wiring.Component):
             self.message_type.eq(self.done & ~old & ~self.known),
             self.message_length.eq(self.done & ~old & self.known & ~self.fits),
             self.gaps.eq(jumps),
-            announced.eq(self.opens & self.announces),
         ]
         with m.If(self.done):
             m.d.sync += [self.number.eq(number), self.gap.eq(missing | jump), number.eq(number + 1)]
@@ -101,7 +99,7 @@ class Sequence(wiring.Component):
             m.d.sync += [expected.eq(number + 1), distance.eq(0), level.eq(1), old.eq(0), advanced.eq(1)]
         with m.If(jumps):
             m.d.sync += [missing.eq(1), self.lost.eq(distance)]
-        with m.If(announced & jump):
+        with m.If(self.announces & jump):
             m.d.sync += expected.eq(number)
         with m.If(self.damaged & advanced):
             m.d.sync += missing.eq(1)

@@ -26,9 +26,12 @@ def run(first, *datagrams):
         for sequence, messages in datagrams:
             ctx.set(dut.opens, 1)
             ctx.set(dut.sequence, sequence)
-            ctx.set(dut.announces, messages is None)
             await tick()
             ctx.set(dut.opens, 0)
+            if messages is None:
+                ctx.set(dut.announces, 1)
+                await tick()
+                ctx.set(dut.announces, 0)
             for known, fits in messages or ():
                 ctx.set(dut.done, 1)
                 ctx.set(dut.known, known)
