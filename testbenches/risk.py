@@ -94,7 +94,8 @@ async def each_check_just_inside_and_just_outside(dut):
     bench.check()
     for decision, (refusal, (outside, _)) in zip(bench.decisions.seen, steps, strict=True):
         assert bool(decision.refusals & refusal) == bool(outside), (refusal, decision)
-        assert outside or not decision.refusals, decision
+        # The position limit of a small design may be below the largest order.
+        assert outside or not decision.refusals & ~Refusal.POSITION_LIMIT, decision
 
 
 @cocotb.test(**TIMEOUT)

@@ -16,24 +16,29 @@ def signed_digits(constant: int) -> list[tuple[int, int]]:
     return digits
 
 
-def carry_save(terms: list[tuple[Value, int, int]], width: int) -> tuple[Value, Value]:
+def carry_save(m: Module, terms: list[tuple[Value, int, int]], width: int) -> tuple[Value, Value]:
     """Two words whose sum modulo ``2**width`` is that of ``value * constant * sign`` over (value, constant, sign).
 
     Constants are not negative. One level of logic for every factor of 2/3 in the number of terms.
     """
+
+    def word(value, name):
+        held = Signal(width, name=name)  # a name for what is used several times: Amaranth repeats expressions
+        m.d.comb += held.eq(value)
+        return held
+
     words, correction = [], 0
     for value, constant, sign in terms:
         for shift, digit in signed_digits(constant):
-            word = Cat(C(0, shift), value, C(0, width))[:width]
+            shifted = Cat(C(0, shift), value, C(0, width))[:width]
             if sign * digit < 0:  # -x = ~x + 1
-                word, correction = ~word, correction + 1
-            words.append(word[:width])
+                shifted, correction = ~shifted, correction + 1
+            words.append(word(shifted, "term"))
     words.append(C(correction % (1 << width), width))
     while len(words) > 2:
         compressed = []
         while len(words) >= 3:
             a, b, c, *words = words
-            compressed.append(a ^ b ^ c)
-            compressed.append(Cat(C(0, 1), (a & b | a & c | b & c))[:width])
+            compressed += [word(a ^ b ^ c, "sum"), word(Cat(C(0, 1), (a & b) | (a & c) | (b & c)), "carry")]
         words = compressed + words
     return words[0], words[1] if len(words) > 1 else C(0, width)

@@ -46,13 +46,11 @@ class PriceCollar(wiring.Component):
         width = 32 + (scale + distance).bit_length() + 1  # room for the largest product, and a sign
 
         def is_negative(*terms):
-            first, second = (Signal(width, name=f"{side}_{i}") for i in (0, 1))
-            m.d.sync += Cat(first, second).eq(Cat(*(word[:width] for word in carry_save(terms, width))))
-            return (first + second)[width - 1]
+            held = Signal(width), Signal(width)
+            m.d.sync += [word.eq(given) for word, given in zip(held, carry_save(m, terms, width), strict=True)]
+            return (held[0] + held[1])[width - 1]
 
-        side = "above"
         above = is_negative((reference, scale + distance, +1), (price, scale, -1))
-        side = "below"
         below = is_negative((price, scale, +1), (reference, scale - distance, -1))
         referenced = Signal()
         m.d.sync += referenced.eq(reference != 0)

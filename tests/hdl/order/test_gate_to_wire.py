@@ -50,7 +50,7 @@ class GateToWire(wiring.Component):
 @pytest.mark.parametrize("queue, seed", [(2, 1), (4, 2), (8, 3), (8, 4)])
 def test_intents_in_every_cycle(queue, seed):
     """An intent per cycle while the wire is stopped, crawls, or runs; then the kill switch; then silence."""
-    limits = SMALL.risk.model_copy(update={"max_position": 10_000})
+    limits = SMALL.risk.model_copy(update={"max_quantity": 1000, "max_position": 10_000, "collar_bps": 500})
     design = SMALL.model_copy(update={"order": SMALL.order.model_copy(update={"queue": queue}), "risk": limits})
     rng = random.Random(seed)
     dut = GateToWire(design)

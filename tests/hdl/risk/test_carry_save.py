@@ -23,7 +23,7 @@ def test_two_words_have_the_sum(factors):
     inputs = [Signal(32, name=f"x{i}") for i in range(len(factors))]
     total = Signal(width)
     m = Module()
-    first, second = carry_save([(x, c, s) for x, (c, s) in zip(inputs, factors, strict=True)], width)
+    first, second = carry_save(m, [(x, c, s) for x, (c, s) in zip(inputs, factors, strict=True)], width)
     m.d.comb += total.eq(first + second)
 
     async def bench(ctx):
