@@ -12,11 +12,13 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 
-def _check(depth: int, rows: Mapping[int, int]) -> None:
+def _checked(depth: int, rows: Mapping[int, int]) -> int:
+    """Rows to build: at least two, since an address of no bits is no Verilog."""
     if not isinstance(depth, int) or depth < 1:
         raise ValueError(f"depth must be a positive integer, not {depth!r}")
     if outside := [row for row in rows if not 0 <= row < depth]:
         raise ValueError(f"rows must be below {depth}, not {outside[0]!r}")
+    return max(depth, 2)
 
 
 class SweptMemory(wiring.Component):
@@ -30,7 +32,7 @@ class SweptMemory(wiring.Component):
     shape : ShapeLike
         Shape of a row.
     depth : int
-        Rows.
+        Rows; 1 is taken as 2.
     reads : int
         Read ports. Each one beyond the first is another copy in block RAM.
     initial : int
@@ -48,7 +50,7 @@ class SweptMemory(wiring.Component):
     """
 
     def __init__(self, *, shape, depth: int, reads: int = 1, initial: int = 0, rows: Mapping[int, int] | None = None):
-        _check(depth, rows or {})
+        depth = _checked(depth, rows or {})
         if reads < 1:
             raise ValueError(f"reads must be at least 1, not {reads!r}")
         self._shape, self._depth, self._initial, self._rows = shape, depth, initial, dict(rows or {})
@@ -103,7 +105,7 @@ class ForwardedMemory(wiring.Component):
     shape : ShapeLike
         Shape of a row.
     depth : int
-        Rows.
+        Rows; 1 is taken as 2.
     latency : int
         Cycles from ``read_address`` to ``read_data``; the first is the memory's, the others are registers.
     initial : int
@@ -122,7 +124,7 @@ class ForwardedMemory(wiring.Component):
 
     def __init__(self, *, shape, depth: int, latency: int = 1, initial: int = 0,
                  rows: Mapping[int, int] | None = None):
-        _check(depth, rows or {})
+        depth = _checked(depth, rows or {})
         if latency < 1:
             raise ValueError(f"latency must be at least 1, not {latency!r}")
         self._shape, self._depth, self._latency, self._initial, self._rows = shape, depth, latency, initial, rows

@@ -8,6 +8,7 @@ from spec.config import Design
 from spec.ladder import ASK
 
 from ..memory import ForwardedMemory
+from .operation import symbol_index
 from .price_ladder import Best
 
 _EMPTY = 1  # Best: known, everything else zero
@@ -38,7 +39,7 @@ class BestBidOffer(wiring.Component):
     def __init__(self, *, design: Design):
         self._symbols = len(design.symbols)
         super().__init__({
-            "symbol": In(range(self._symbols)), "side": In(1), "best": In(Best), "update": In(1),
+            "symbol": In(symbol_index(design)), "side": In(1), "best": In(Best), "update": In(1),
             "bid": Out(Best), "ask": Out(Best), "ready": Out(1),
         })
 

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 
 from ..memory import ForwardedMemory
+from .operation import symbol_index
 
 
 class LocateFilter(wiring.Component):
@@ -31,15 +32,15 @@ class LocateFilter(wiring.Component):
     """
 
     def __init__(self, *, design: Design):
-        self._symbols, self._locates = design.symbols, design.book.locates
+        self._symbols, self._locates, self._index = design.symbols, design.book.locates, symbol_index(design)
         super().__init__({
             "locate": In(16), "stock": In(64), "directory": In(1),
-            "mapped": Out(1), "symbol": Out(range(len(design.symbols))), "out_of_range": Out(1), "ready": Out(1),
+            "mapped": Out(1), "symbol": Out(symbol_index(design)), "out_of_range": Out(1), "ready": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        entry = data.StructLayout({"mapped": 1, "symbol": range(len(self._symbols))})
+        entry = data.StructLayout({"mapped": 1, "symbol": self._index})
         preset = {s.locate: 1 | i << 1 for i, s in enumerate(self._symbols) if s.locate}
         m.submodules.table = table = ForwardedMemory(shape=entry, depth=self._locates, rows=preset)
 
@@ -55,7 +56,7 @@ class LocateFilter(wiring.Component):
         ]
 
         # The index of the only symbol whose stock it is: an OR of the indices of those that match.
-        index = Signal(range(len(self._symbols)))
+        index = Signal(self._index)
         for i in range(len(self._symbols)):
             with m.If(is_symbol[i]):
                 m.d.comb += index.eq(i)

@@ -2,6 +2,7 @@
 
 from amaranth.lib import data
 
+from spec.config import Design
 from spec.itch import MESSAGES
 
 #: Which of the 23 message types it is: one flag per type, named by its character.
@@ -21,3 +22,8 @@ class Operation(data.Struct):
     side: 1  #: of an added order, unless ``replace``: 0 bid, 1 ask
     reference: 64
     shares: 32
+
+
+def symbol_index(design: Design) -> range:
+    """Shape of a symbol's index: at least one bit, since a port of none is no Verilog."""
+    return range(max(2, len(design.symbols)))

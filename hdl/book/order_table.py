@@ -8,7 +8,7 @@ from spec.config import Design
 from spec.order_table import fold_rotations
 
 from ..memory import SweptMemory
-from .operation import Operation
+from .operation import Operation, symbol_index
 from .pipeline import carry
 from .placement import Placement, places
 from .price_grid import POSITION_BITS
@@ -62,7 +62,7 @@ class OrderTable(wiring.Component):
 
     def __init__(self, *, design: Design):
         self._book = design.book
-        symbol = range(len(design.symbols))
+        symbol = symbol_index(design)
         self._order = data.StructLayout({"symbol": symbol, "side": 1, "position": POSITION_BITS, "shares": 32})
         effect = data.StructLayout({"found": 1, "add": 1, "reduce": 1, "remove": 1, "shares": 32,
                                     "position": POSITION_BITS})

@@ -9,6 +9,7 @@ from spec.ladder import ASK, window_base
 from spec.records import LEVEL_ORDERS_BITS, LEVEL_QUANTITY_BITS
 
 from ..memory import ForwardedMemory, SweptMemory
+from .operation import symbol_index
 from .pipeline import carry, highest
 from .price_grid import POSITION_BITS, PRICE_BITS, unpack
 
@@ -52,7 +53,7 @@ class PriceLadder(wiring.Component):
     def __init__(self, *, design: Design):
         self._design = design
         super().__init__({
-            "symbol": In(range(len(design.symbols))), "side": In(1), "position": In(POSITION_BITS),
+            "symbol": In(symbol_index(design)), "side": In(1), "position": In(POSITION_BITS),
             "add": In(1), "reduce": In(1), "remove": In(1), "shares": In(32),
             "best": Out(Best), "added_better": Out(1), "added_worse": Out(1), "ready": Out(1),
         })

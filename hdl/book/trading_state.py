@@ -11,7 +11,7 @@ from spec.records import MESSAGE, UPDATE, Trade
 from ..memory import ForwardedMemory
 from ..records import layout
 from ..wire import field
-from .operation import Types
+from .operation import Types, symbol_index
 from .pipeline import carry
 from .price_grid import POSITION_BITS, price_of, unpack
 
@@ -59,7 +59,7 @@ class TradingState(wiring.Component):
         self._design = design
         super().__init__({
             "message": In(layout(MESSAGE)), "types": In(Types),
-            "mapped": In(1), "symbol": In(range(len(design.symbols))),
+            "mapped": In(1), "symbol": In(symbol_index(design)),
             "found": In(1), "position": In(POSITION_BITS), "faults": In(_Faults),
             "update": Out(layout(UPDATE)), "ready": Out(1),
         })

@@ -34,7 +34,7 @@ def test_sweep_sets_every_row(depth):
     seen = []
 
     async def process(ctx):
-        await sweep(ctx, dut, depth)
+        await sweep(ctx, dut, max(depth, 2))
         for address in range(depth):
             ctx.set(dut.read_address[0], address)
             await ctx.tick()
@@ -119,4 +119,4 @@ def test_forwarded_memory_rejects(wrong):
 def test_verilog_gives_no_initial_contents(tmp_path):
     """What is not swept is X in Icarus, as it may be in UltraRAM."""
     text = write_verilog(ForwardedMemory(shape=8, depth=4, initial=3), tmp_path / "memory.v", name="memory").read_text()
-    assert "reg [7:0] memory [3:0];" in text and "initial" not in text
+    assert "reg [7:0] rows [3:0];" in text and "initial" not in text
