@@ -19,7 +19,7 @@ class FlightRecorder:
     Parameters
     ----------
     path : Path
-        The FST; cycle c stands at c ns. A later window replaces an earlier one.
+        The waveform; cycle c stands at c ns. A later window replaces an earlier one.
     """
 
     def __init__(self, path: Path):

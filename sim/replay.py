@@ -28,7 +28,6 @@ from .flight_recorder import FlightRecorder
 from .inputs import Frame, InputError
 from .latency import Jitter, Latency, Row
 from .order_frames import DecodedOrder, decode
-from .simulators import MissingSimulator
 
 BATCH = 2048  #: frames
 #: Idle cycles between frames. A wire needs at least this: frame check sequence, gap and preamble are 24 octets.
@@ -94,7 +93,6 @@ class Run:
     broken_latency: int = 0  #: orders that did not leave when they must
     split_frames: int = 0
     input_error: str = ""  #: the input was damaged from here on; what was good was replayed
-    notes: list[str] = field(default_factory=list)
     paths: dict[str, Path] = field(default_factory=dict)
     wave_cycles: tuple[int, int] | None = None
 
@@ -120,7 +118,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
     Parameters
     ----------
     out
-        Directory for ``tickwire.v``, ``orders.pcap``, ``run.json`` and ``wave.fst``.
+        Directory for ``tickwire.v``, ``orders.pcap``, ``run.json`` and ``wave.fst`` (``wave.vcd``
+        where FST's headers are missing).
     waves
         Record the waveform around the first difference, or without one around the first order.
     progress
@@ -142,13 +141,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         say(Progress("generating Verilog"))
         result.paths["verilog"] = verilog = build.verilog("core", design, out)
         say(Progress("building the simulation"))
-        try:
-            library = engine.build(verilog, build_dir, waves=waves)
-        except MissingSimulator as error:
-            if not waves:
-                raise
-            result.notes.append(f"no waveform: {error}")
-            library, waves = engine.build(verilog, build_dir), False
+        library = engine.build(verilog, build_dir, waves=waves)
     replay = _Replay(design, Engine(library), model or Core(design), result, out, waves)
     began = time.monotonic()
     with replay:
@@ -188,7 +181,7 @@ class _Replay:
         self.latency = Latency(design)
         self.period_ns = design.core.period_ns
         self.hardware = ThreadPoolExecutor(1, "hardware")
-        self.recorder = FlightRecorder(out / "wave.fst") if waves else None
+        self.recorder = FlightRecorder(out / f"wave.{core.wave_format}") if waves else None
         self._aimed_at: str = ""
         result.paths["orders"] = out / "orders.pcap"
         self.pcap = PcapWriter(result.paths["orders"])

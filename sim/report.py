@@ -224,7 +224,6 @@ def print_run(run: Run, console: Console | None = None) -> None:
     if run.orders:
         parts.append(_orders(run))
     parts += [_latency(run), Text(), _counters(run), _differences(run), Text(), paths]
-    parts += [Text(note, style="yellow") for note in run.notes]
     parts += [Text(), _verdict(run)]
     for part in parts:
         console.print(part, width=min(console.width, WIDTH), soft_wrap=isinstance(part, Table) and part is paths)
@@ -264,7 +263,7 @@ def write_json(run: Run, path: Path) -> Path:
                      "p99": row.p99, "max": row.maximum, "max_ns": round(row.ns(row.maximum), 3),
                      "budget_ns": row.budget_ns, "exceeded": row.exceeded} for row in run.latency],
         "tick_to_trade_cycles": run.tick_to_trade, "jitter": run.broken_latency, "split_frames": run.split_frames,
-        "input_error": run.input_error or None, "notes": run.notes,
+        "input_error": run.input_error or None,
         "paths": {name: str(where) for name, where in run.paths.items()}, "wave_cycles": run.wave_cycles,
     }
     path.write_text(json.dumps(summary, indent=1) + "\n")

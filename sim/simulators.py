@@ -121,6 +121,15 @@ def _require_fst() -> None:
             raise MissingSimulator(f"FST waveforms need {header}: apt-get install {package} (or: make system)")
 
 
+def wave_format() -> Literal["fst", "vcd"]:
+    """What ``verilate`` records: FST, or VCD on a machine without the headers that FST needs."""
+    try:
+        _require_fst()
+    except MissingSimulator:
+        return "vcd"
+    return "fst"
+
+
 # Running them
 
 
@@ -312,21 +321,20 @@ def verilate(*, verilog: Path, toplevel: str, harness: Path, build_dir: Path, tr
     Parameters
     ----------
     trace
-        FST tracing: ``VM_TRACE_FST`` is 1 and ``verilated_fst_c.h`` at hand. Slower even where nothing is recorded.
+        Tracing as of ``wave_format``: ``VM_TRACE_FST`` is 1 and ``verilated_fst_c.h`` at hand, or ``VM_TRACE_VCD`` and
+        ``verilated_vcd_c.h``. Slower even where nothing is recorded.
     savable
         ``VerilatedSave`` and ``VerilatedRestore`` of the model (``verilated_save.h``).
     """
     verilog, harness, headers = Path(verilog), Path(harness), [Path(header) for header in headers]
     flags = [
         "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", *_VERILATOR,
-        *(["--trace-fst"] if trace else []), *(["--savable"] if savable else []),
+        *([f"--trace-{wave_format()}"] if trace else []), *(["--savable"] if savable else []),
         # No unique symbols: the dynamic linker would merge those of two models in one process.
         "-CFLAGS", "-std=c++17 -fPIC -fno-gnu-unique", "-LDFLAGS", "-shared",
         "-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O1 OPT_GLOBAL=-O2",
     ]
     found = version("verilator")
-    if trace:
-        _require_fst()
 
     def build(directory: Path) -> None:
         command = ["verilator", "--cc", "--exe", "--build", "-j", "2", "--top-module", toplevel, "-Mdir", directory,
@@ -334,6 +342,8 @@ def verilate(*, verilog: Path, toplevel: str, harness: Path, build_dir: Path, tr
         if _execute(command, cwd=directory, log=directory / "build.log"):
             raise ToolFailed(f"verilator does not build {verilog} with {harness}\n"
                              f"{_last_words(directory / 'build.log')}")
+        for header in directory.glob("*.gch"):  # precompiled, 70 MB each, and never used again
+            header.unlink()
 
     name = f"native-{toplevel}{'-trace' if trace else ''}{'-savable' if savable else ''}"
     sources = [verilog, harness, *headers]

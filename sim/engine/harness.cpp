@@ -20,7 +20,7 @@
 #if VM_TRACE_FST
 #include "verilated_fst_c.h"
 using Wave = VerilatedFstC;
-#elif VM_TRACE
+#elif VM_TRACE_VCD
 #include "verilated_vcd_c.h"
 using Wave = VerilatedVcdC;
 #endif
@@ -307,6 +307,18 @@ uint64_t engine_counters(Engine* e, uint64_t* to) {
 }
 
 // Waveforms and snapshots exist in a traced build only; elsewhere these return 0.
+
+// The format of waveforms.
+const char* engine_wave_format() {
+#if VM_TRACE_FST
+    return "fst";
+#elif VM_TRACE_VCD
+    return "vcd";
+#else
+    return "";
+#endif
+}
+
 // Waveform of the cycles [from, to): cycle c stands at c ns.
 int engine_wave(Engine* e, const char* path, uint64_t from, uint64_t to) {
 #if VM_TRACE

@@ -140,6 +140,7 @@ def _load(library: Path) -> ctypes.CDLL:
         ("engine_tx", u64, pointer, pointer, pointer),
         ("engine_clear", None, pointer),
         ("engine_counters", u64, pointer, pointer),
+        ("engine_wave_format", text),
         ("engine_wave", ctypes.c_int, pointer, text, u64, u64),
         ("engine_wave_close", ctypes.c_int, pointer),
         ("engine_save", pointer, pointer),
@@ -277,8 +278,13 @@ class Engine:
         """Continue from ``snapshot``."""
         self._lib.engine_restore(self._engine, snapshot.handle)
 
+    @property
+    def wave_format(self) -> str:
+        """``fst`` or ``vcd``; empty in a build without waveforms."""
+        return self._lib.engine_wave_format().decode()
+
     def wave(self, path: Path, first: int, end: int) -> None:
-        """Write the cycles [first, end) to an FST as they pass; cycle c stands at c ns. Then call ``wave_end``."""
+        """Write the cycles [first, end) to a waveform as they pass; cycle c stands at c ns. Then call ``wave_end``."""
         if not self._lib.engine_wave(self._engine, str(path).encode(), first, end):
             raise EngineError(f"{path}: no waveform: a build with waves=True and a writable path are needed")
 

@@ -7,6 +7,7 @@ A an order of 27 octets. The records carry recognisable values, wide, signed and
 import random
 from dataclasses import dataclass, field
 from functools import cache
+from os import getpid
 from pathlib import Path
 
 from amaranth import *
@@ -30,10 +31,16 @@ DIRECTORY = Path("build/native")
 
 
 @cache
+def verilog() -> Path:
+    """The stand-in's Verilog; whole at any moment, whoever else writes it."""
+    path = DIRECTORY / "standin" / "tickwire.v"
+    return write_verilog(StandIn(), path.with_suffix(f".{getpid()}"), name="tickwire").replace(path)
+
+
+@cache
 def library(*, waves: bool = False) -> Path:
     """The stand-in, built for the engine."""
-    verilog = write_verilog(StandIn(), DIRECTORY / "standin" / "tickwire.v", name="tickwire")
-    return engine.build(verilog, DIRECTORY, waves=waves)
+    return engine.build(verilog(), DIRECTORY, waves=waves)
 
 
 def message(code: str, *, locate: int, rng: random.Random | None = None) -> bytes:

@@ -5,8 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from hdl.export import write_verilog
-from sim import engine
+from sim import engine, simulators
 from sim.engine import Batch, Engine, EngineError, unpack
 from spec import records
 from spec.counters import COUNTERS
@@ -133,7 +132,7 @@ def test_a_snapshot_continues_in_the_middle_of_an_order_frame(traced, tmp_path):
     again = Engine(traced)
     again.restore(snapshot)
     assert again.cycle == snapshot.cycle
-    wave = tmp_path / "wave.fst"
+    wave = tmp_path / f"wave.{again.wave_format}"
     again.wave(wave, snapshot.cycle + 10, snapshot.cycle + 60)
     again.send(Batch.of(frames[100:]))
     again.wave_end()
@@ -144,6 +143,21 @@ def test_a_snapshot_continues_in_the_middle_of_an_order_frame(traced, tmp_path):
         assert np.array_equal(got.streams[stream].words, expected.streams[stream].words), stream
         assert np.array_equal(got.streams[stream].cycles, expected.streams[stream].cycles), stream
     assert wave.stat().st_size > 1000
+
+
+def test_a_machine_without_the_headers_of_fst_gets_a_vcd(tmp_path, monkeypatch):
+    def missing():
+        raise simulators.MissingSimulator("FST waveforms need lz4.h")
+
+    monkeypatch.setattr(simulators, "_require_fst", missing)
+    core = Engine(engine.build(standin.verilog(), standin.DIRECTORY, waves=True))
+    assert core.wave_format == "vcd"
+    first = core.cycle
+    core.wave(tmp_path / "wave.vcd", first, first + 20)
+    core.send(Batch.of(standin.frames(random.Random(9), 10)))
+    core.wave_end()
+    text = (tmp_path / "wave.vcd").read_text()
+    assert "$timescale 1ps $end" in text and f"#{1000 * first}\n" in text
 
 
 def test_an_untraced_build_says_that_it_cannot(library, tmp_path):
@@ -159,12 +173,11 @@ def test_a_core_that_never_becomes_ready_is_an_error(library):
         Engine(library, ready_within=10)
 
 
-def test_a_payload_of_another_width_is_an_error(tmp_path):
-    verilog = write_verilog(standin.StandIn(), tmp_path / "tickwire.v", name="tickwire")
+def test_a_payload_of_another_width_is_an_error():
     ports = engine.Ports(streams=(*records.RECORDS[:-1], records.Record(
         "Order", "orders", "order", "", records.ORDER.fields + (records.Field("more", 64, ""),))))
     with pytest.raises(EngineError, match="orders_payload has 9 words"):
-        Engine(engine.build(verilog, standin.DIRECTORY), ports=ports)
+        Engine(engine.build(standin.verilog(), standin.DIRECTORY), ports=ports)
 
 
 @pytest.mark.parametrize("pattern", ["", "0", "012", "1" * 65])
