@@ -6,81 +6,21 @@ record carries its message's number. What is not there to be compared is never t
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from spec import itch, wire
 from spec.counters import COUNTERS
 from spec.records import MAX_PAYLOAD, RECORDS, Record, Refusal
 
+from .differences import MESSAGE_MASK, Difference, Places
 from .engine import Capture, OrderFrame, Stream
 from .order_frames import PAYLOAD_AT, name_octet
 
 STREAMS = tuple(record.stream for record in RECORDS)
 TX = "tx"  #: the pseudo-stream of order frames
 _RANK = {stream: i for i, stream in enumerate((*STREAMS, TX))}
-_MESSAGE_MASK = (1 << 32) - 1
 _AFTER_ALL = 1 << 64
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a message stood on the wire."""
-
-    frame: int  #: number of the frame, from 0
-    octet: int  #: offset, in the frame, of the message's first octet
-    offset: int  #: file offset of that octet
-    cycle: int  #: edge at which the beat with the message's last octet was accepted
-    time_ns: int  #: of the frame
-
-
-class Places:
-    """The places of the last ``keep`` messages, by message number (of the model)."""
-
-    def __init__(self, keep: int = 1 << 17):
-        self._first, self._places = 0, deque(maxlen=keep)
-
-    def extend(self, places: Iterable[Place]) -> None:
-        for place in places:
-            self._first += len(self._places) == self._places.maxlen
-            self._places.append(place)
-
-    def get(self, message: int | None) -> Place | None:
-        if message is None or not 0 <= (at := message - self._first & _MESSAGE_MASK) < len(self._places):
-            return None
-        return self._places[at]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One value that differs, or one record or frame that only one side has.
-
-    ``kind`` is ``value``, ``missing`` (hardware did not say it), ``surplus`` (the model did not), ``queue full``,
-    ``counter``, ``held back`` or ``nothing compared``.
-    """
-
-    kind: str
-    stage: str
-    stream: str
-    field: str
-    expected: object
-    got: object
-    message: int | None = None
-    place: Place | None = None
-    cycle: int | None = None  #: edge of hardware's record or frame; of the message's last octet where there is none
-
-    def __str__(self) -> str:
-        where = "" if self.message is None else f", message {self.message}"
-        if self.place:
-            where += f" (frame {self.place.frame} octet {self.place.octet}, offset {self.place.offset} in the input)"
-        when = "" if self.cycle is None else f", cycle {self.cycle}"
-        what = {
-            "missing": f"{self.stream}: missing: expected {self.expected}",
-            "surplus": f"{self.stream}: surplus: got {self.got}",
-            "queue full": f"{self.stream}.{self.field}: order queue full, the replay ran faster than orders can leave: "
-                          f"expected {self.expected}, got {self.got}",
-        }.get(self.kind, f"{self.stream}.{self.field}: expected {self.expected}, got {self.got}")
-        return f"{self.stage}{where}: {what}{when}"
 
 
 @dataclass
@@ -172,14 +112,14 @@ class _Pairs:
     @staticmethod
     def _kind(mine: list, theirs: list, final: bool) -> str:
         """How the first records of both differ; a second of each tells a wrong message number from a lost record."""
-        ahead = theirs[0][0] - mine[0][0] & _MESSAGE_MASK
+        ahead = theirs[0][0] - mine[0][0] & MESSAGE_MASK
         if not ahead or (len(mine) == len(theirs) == 2 and mine[1][0] == theirs[1][0]):
             return "value"
         if len(mine) == len(theirs) == 1 and final:
             return "value"
         if (len(mine) < 2 or len(theirs) < 2) and not final:
             return "wait"
-        return "missing" if ahead <= _MESSAGE_MASK >> 1 else "surplus"
+        return "missing" if ahead <= MESSAGE_MASK >> 1 else "surplus"
 
 
 class Comparison:

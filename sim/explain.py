@@ -15,7 +15,7 @@ from spec.config import Design
 
 from . import build
 from .latency import FIRST_TO_FIRST, STAGES, TICK_TO_TRADE, TRANSMIT, WAIT
-from .replay import Run
+from .run import Run
 
 #: Row -> what happens there.
 DOES = {

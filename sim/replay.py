@@ -5,13 +5,11 @@ Memory does not grow with the session.
 """
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -22,92 +20,21 @@ from spec.records import INDICATOR, UPDATE, VWAP
 
 from . import build, engine
 from .captures import PcapWriter
-from .compare import Comparison, Difference, Expected, Place, Places
+from .compare import Comparison, Expected
+from .differences import Place, Places
 from .engine import Batch, Capture, Engine, OrderFrame
 from .flight_recorder import FlightRecorder
 from .inputs import Frame, InputError
-from .latency import Jitter, Latency, Row
-from .order_frames import DecodedOrder, decode
+from .latency import Latency
+from .order_frames import decode
+from .report import write_json
+from .run import Order, Progress, Run, SymbolState
 
 BATCH = 2048  #: frames
 #: Idle cycles between frames. A wire needs at least this: frame check sequence, gap and preamble are 24 octets.
 WIRE_GAP = 3
 _QUIET = 1024  #: cycles without any output after which nothing is in flight any more
 _LENGTHS = {ord(code): layout.length for code, layout in itch.MESSAGES.items()}
-
-
-class Progress(NamedTuple):
-    """How far a run is. ``phase`` is ``generating Verilog``, ``building the simulation`` or ``replaying``."""
-
-    phase: str
-    messages: int = 0
-    offset: int = 0  #: in the input
-
-
-@dataclass(frozen=True)
-class Order:
-    """One order frame as it left."""
-
-    message: int
-    cycle: int  #: SOF
-    tick_to_trade: int  #: cycles, EOT to SOF
-    time_ns: int  #: of the frame that triggered it, plus tick to trade
-    decoded: DecodedOrder | None
-
-
-@dataclass
-class SymbolState:
-    """What hardware last said about a symbol; ``None`` until it said anything."""
-
-    stock: str
-    updates: int = 0
-    update: tuple | None = None  #: spec.records.UPDATE
-    indicator: tuple | None = None  #: INDICATOR
-    vwap: tuple | None = None  #: VWAP
-
-
-@dataclass
-class Run:
-    """What came of a replay. ``passed`` is the verdict: no difference, no jitter, no budget exceeded, input intact."""
-
-    design: Design
-    frames: int = 0
-    cycles: int = 0
-    seconds: float = 0.0
-    messages: Counter = field(default_factory=Counter)  #: by ITCH type
-    symbols: list[SymbolState] = field(default_factory=list)
-    compared: dict[str, int] = field(default_factory=dict)  #: by stream
-    counters: dict[str, dict[str, int]] = field(default_factory=dict)  #: hardware's
-    expected_counters: dict[str, dict[str, int]] = field(default_factory=dict)
-    orders: int = 0  #: order frames
-    first_orders: list[Order] = field(default_factory=list)
-    last_orders: list[Order] = field(default_factory=list)  #: after ``first_orders``
-    refusals: int = 0
-    differences: int = 0
-    differences_by_stream: dict[str, int] = field(default_factory=dict)
-    kept_differences: list[Difference] = field(default_factory=list)
-    first_difference: Difference | None = None
-    latency: list[Row] = field(default_factory=list)
-    tick_to_trade: int | None = None  #: cycles
-    jitter: list[Jitter] = field(default_factory=list)
-    broken_latency: int = 0  #: orders that did not leave when they must
-    split_frames: int = 0
-    input_error: str = ""  #: the input was damaged from here on; what was good was replayed
-    paths: dict[str, Path] = field(default_factory=dict)
-    wave_cycles: tuple[int, int] | None = None
-
-    @property
-    def updates(self) -> int:
-        return sum(symbol.updates for symbol in self.symbols)
-
-    @property
-    def exceeded(self) -> list[Row]:
-        """Stages whose slowest record exceeded their budget."""
-        return [row for row in self.latency if row.exceeded]
-
-    @property
-    def passed(self) -> bool:
-        return not (self.differences or self.broken_latency or self.split_frames or self.exceeded or self.input_error)
 
 
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
@@ -150,8 +77,6 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
             say(Progress("replaying", result.messages.total(), batch[-1].offset + len(batch[-1].octets)))
         replay.finish()
     result.seconds = time.monotonic() - began
-    from .report import write_json
-
     result.paths["run"] = write_json(result, out / "run.json")
     return result
 

@@ -13,8 +13,9 @@ from spec import itch
 from spec.counters import COUNTERS
 from spec.fixed_point import FRACTION_BITS
 
-from .compare import TX, Difference
-from .replay import Order, Run, SymbolState
+from .compare import TX
+from .differences import Difference
+from .run import Order, Run, SymbolState
 
 WIDTH = 100
 _SYMBOLS = 20  #: shown

@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from sim.compare import Comparison, Difference, Expected, Place, Places
+from sim.compare import Comparison, Expected
+from sim.differences import Difference, Place, Places
 from sim.engine import Batch, Engine, Stream
 from sim.engine.unpack import words_of
 from spec import itch, wire

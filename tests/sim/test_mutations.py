@@ -26,7 +26,8 @@ MESSAGES = 3000
 MUTATIONS = {
     "feed": ("the length of an order delete, 19 octets", "feed", r"(8'h44:\s+length = 6'h)13", r"\g<1>12",
              ("messages", {"sequence"})),
-    "book": ("the side of a bid, 'B'", "book", r"(!= 7'h)42", r"\g<1>43", ("updates", {"bid_known", "bid_price", "ask_price"})),
+    "book": ("the side of a bid, 'B'", "book", r"(!= 7'h)42", r"\g<1>43",
+             ("updates", {"bid_known", "bid_price", "ask_price"})),
     "indicators": ("a type that moves the mid, 'A'", "indicators", r"(== 7'h)41", r"\g<1>40",
                    ("indicators", {"sma_known", "sma", "ema_known", "ema"})),
     "strategy": ("the quantity of an intent, 100 shares", "strategy", r"32'd100\b", "32'd101",
