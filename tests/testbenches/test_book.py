@@ -32,3 +32,17 @@ def test_bench_finds_another_constant_in_the_hardware(tmp_path, build_dir, seed,
         simulators.run_cocotb(simulator="icarus", verilog=verilog, toplevel=build.module_name("book"),
                               test_module="testbenches.book", build_dir=build_dir, seed=seed, testcase=failed,
                               env={"TICKWIRE_DESIGN": "small"})
+
+
+@pytest.mark.parametrize("testcase", ["one_message_per_cycle", "far_prices", "same_bucket_storm"])
+def test_bench_on_another_geometry(tmp_path, build_dir, seed, testcase):
+    """More and narrower sub-tables, one spill entry, a short ladder, preset locates."""
+    text = (config.PRESETS / "small.toml").read_text()
+    for old, new in {"tables = 2": "tables = 4", "buckets = 64": "buckets = 32", "ways = 4": "ways = 2",
+                     "spill = 8": "spill = 1", "levels = 64": "levels = 16\nmin_orders_per_symbol = 1",
+                     'stock = "MSFT"': 'locate = 7\nstock = "MSFT"'}.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "narrow.toml"
+    path.write_text(text)
+    build.run_bench("book", simulator="icarus", design=str(path), seed=seed, testcase=testcase, directory=build_dir)
