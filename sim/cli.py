@@ -275,13 +275,14 @@ def test(
 
 def run(arguments: list[str]) -> int:
     """The exit code of ``tickwire ARGUMENTS``. Users' errors become one line."""
+    from .engine import EngineError
     from .simulators import MissingSimulator, ToolFailed
 
     try:
         app(arguments, prog_name="tickwire")
     except SystemExit as done:
         return done.code or console.SUCCESS
-    except (ConfigError, InputError, MissingSimulator, ToolFailed, OSError) as error:
+    except (ConfigError, InputError, MissingSimulator, ToolFailed, EngineError, OSError) as error:
         return console.fail(str(error))
     return console.SUCCESS
 

@@ -43,6 +43,9 @@ class Histogram:
         for value, count in zip(*(part.tolist() for part in np.unique(cycles, return_counts=True)), strict=True):
             self.counts[value] = self.counts.get(value, 0) + count
 
+    def add_one(self, cycles: int) -> None:
+        self.counts[cycles] = self.counts.get(cycles, 0) + 1
+
     def __len__(self) -> int:
         return sum(self.counts.values())
 
@@ -185,11 +188,11 @@ class Latency:
         if frame.offered == frame.accepted and frame.last - frame.accepted != frame.beats - 1:
             self.split += 1
         if idle:
-            self.histograms[TRANSMIT].add(np.array([sof - order.cycle]))
-            self.histograms[TICK_TO_TRADE].add(np.array([taken]))
-            self.histograms[FIRST_TO_FIRST].add(np.array([sof - order.som]))
+            self.histograms[TRANSMIT].add_one(sof - order.cycle)
+            self.histograms[TICK_TO_TRADE].add_one(taken)
+            self.histograms[FIRST_TO_FIRST].add_one(sof - order.som)
         else:
-            self.histograms[WAIT].add(np.array([sof - order.eot - self.tick_to_trade]))
+            self.histograms[WAIT].add_one(sof - order.eot - self.tick_to_trade)
         return order.message, taken
 
     @property

@@ -26,7 +26,6 @@ from .engine import Batch, Capture, Engine, OrderFrame
 from .flight_recorder import FlightRecorder
 from .inputs import Frame, InputError
 from .latency import Latency
-from .order_frames import decode
 from .report import write_json
 from .run import Order, Progress, Run, SymbolState
 
@@ -164,7 +163,7 @@ class _Replay:
             place = self.places.get(message)
             stamp = (place.time_ns if place else 0) + round(cycles * self.period_ns)
             self.pcap.write(frame.octets, max(0, stamp))
-            order = Order(message, frame.offered, cycles, stamp, decode(frame.octets))
+            order = Order(message, frame.offered, cycles, stamp, frame.octets)
             if len(self.result.first_orders) < 10:
                 self.result.first_orders.append(order)
             else:

@@ -9,7 +9,7 @@ from spec.config import Design
 
 from .differences import Difference
 from .latency import Jitter, Row
-from .order_frames import DecodedOrder
+from .order_frames import DecodedOrder, decode
 
 
 class Progress(NamedTuple):
@@ -28,7 +28,11 @@ class Order:
     cycle: int  #: SOF
     tick_to_trade: int  #: cycles, EOT to SOF
     time_ns: int  #: of the frame that triggered it, plus tick to trade
-    decoded: DecodedOrder | None
+    octets: bytes  #: of the frame
+
+    @property
+    def decoded(self) -> DecodedOrder | None:
+        return decode(self.octets)
 
 
 @dataclass
