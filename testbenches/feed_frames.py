@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
+from scapy.utils import checksum
 
 from spec import itch
 from spec.config import Design
@@ -28,6 +29,14 @@ def random_messages(rng: random.Random, count: int) -> list[bytes]:
 
 def blocks(messages: Sequence[bytes]) -> bytes:
     return b"".join(len(m).to_bytes(2, "big") + m for m in messages)
+
+
+def mend_checksum(octets: bytes, ip: int) -> bytearray:
+    """The frame with the checksum of the IPv4 header at ``ip`` put right."""
+    octets = bytearray(octets)
+    octets[ip + 10 : ip + 12] = bytes(2)
+    octets[ip + 10 : ip + 12] = checksum(bytes(octets[ip : ip + 20])).to_bytes(2, "big")
+    return octets
 
 
 @dataclass

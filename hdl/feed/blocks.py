@@ -104,7 +104,8 @@ class Blocks(wiring.Component):
                 short.eq(self.short),
             ]
 
-        # A start is judged one cycle later, when the blocks before it are counted and no message can have ended yet.
+        # A start is judged one cycle later, when the blocks before it are counted. Its message may end in that cycle at
+        # the earliest; `done` judges alike.
         judged = started & self.open & ~stopped & ~none & ~no_first
         m.d.sync += [
             self.block_short.eq(judged & short),
