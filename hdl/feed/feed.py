@@ -55,6 +55,8 @@ class Feed(wiring.Component):
     LATENCY = 3
 
     def __init__(self, *, design: Design):
+        if not isinstance(design, Design):
+            raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self._design = design
         super().__init__({
             "rx": In(RX),

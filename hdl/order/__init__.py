@@ -51,6 +51,8 @@ class Order(wiring.Component):
     counters: Out(counters("order"))
 
     def __init__(self, *, design: Design):
+        if not isinstance(design, Design):
+            raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self._design = design
         super().__init__()
 

@@ -60,6 +60,8 @@ class Risk(wiring.Component):
     counters: Out(counters("risk"))
 
     def __init__(self, *, design: Design):
+        if not isinstance(design, Design):
+            raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self._design = design
         super().__init__()
 
