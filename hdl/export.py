@@ -75,10 +75,14 @@ def _uninitialised_memories():
         yield
 
 
-def write_verilog(component: wiring.Component, path: Path, *, name: str) -> Path:
-    """Write ``component`` with flat ports as module ``name`` to ``path``: the same octets from run to run."""
+def write_verilog(component: wiring.Component, path: Path, *, name: str, source_lines: bool = False) -> Path:
+    """Write ``component`` with flat ports as module ``name`` to ``path``: the same octets from run to run.
+
+    With ``source_lines`` each signal says in which line of Python it was made, for reports of synthesis tools.
+    """
     with _uninitialised_memories():
-        text = verilog.convert(Export(component), name=name, emit_src=False, strip_internal_attrs=True)
+        text = verilog.convert(Export(component), name=name, emit_src=source_lines,
+                               strip_internal_attrs=not source_lines)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path

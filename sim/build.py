@@ -37,15 +37,16 @@ def component(unit: str, design: Design):
     return getattr(importlib.import_module(f"hdl.{unit}"), STAGES[unit])(design=design)
 
 
-def verilog(unit: str, design: Design, directory: Path) -> Path:
+def verilog(unit: str, design: Design, directory: Path, *, source_lines: bool = False) -> Path:
     """Write the Verilog of ``unit`` below ``directory`` and return its path."""
     from hdl.export import write_verilog
 
     name = module_name(unit)
-    return write_verilog(component(unit, design), Path(directory) / f"{name}.v", name=name)
+    path = Path(directory) / f"{name}.v"
+    return write_verilog(component(unit, design), path, name=name, source_lines=source_lines)
 
 
-def cached_verilog(unit: str, design: Design) -> Path:
+def cached_verilog(unit: str, design: Design, *, source_lines: bool = False) -> Path:
     """The Verilog of ``unit``, written only if neither gateware nor design changed since the last time.
 
     Elaborating the core takes longer than many a bench runs.
@@ -56,11 +57,12 @@ def cached_verilog(unit: str, design: Design) -> Path:
         for source in sorted((CHECKOUT / folder).rglob("*.py")):
             digest.update(hashlib.sha256(source.read_bytes()).digest())
     name = module_name(unit)
-    path = CHECKOUT / "build" / "verilog" / f"{name}-{digest.hexdigest()[:12]}" / f"{name}.v"
+    kind = "-lines" if source_lines else ""
+    path = CHECKOUT / "build" / "verilog" / f"{name}-{digest.hexdigest()[:12]}{kind}" / f"{name}.v"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:  # whoever looks meanwhile sees all or nothing
-            os.replace(verilog(unit, design, Path(scratch)), path)
+            os.replace(verilog(unit, design, Path(scratch), source_lines=source_lines), path)
     return path
 
 
