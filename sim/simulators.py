@@ -33,6 +33,7 @@ SUPPRESSED = {
     "DECLFILENAME": "one file holds the whole hierarchy",
     "PROCASSINIT": "an initial value is what the flip-flop holds after configuration, and is meant beside a reset",
     "UNUSEDSIGNAL": "Amaranth's sums are one bit wider than their operands and the carry is often dropped",
+    "VARHIDDEN": "Amaranth calls a memory's array and the instance around it alike; each is seen in its own scope only",
     "WIDTHEXPAND": "Yosys leaves zero extension to Verilog",
     "WIDTHTRUNC": "Yosys leaves truncation to Verilog",
 }
