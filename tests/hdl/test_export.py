@@ -1,0 +1,124 @@
+"""Exported Verilog: the ports that a bench, the harness or a kernel connects to, and the same octets every time."""
+
+import re
+
+import pytest
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.export import Export, write_verilog
+from hdl.records import records
+from hdl.wire import RX, TX
+from sim import build
+from spec import config
+from spec.counters import COUNTER_BITS, COUNTERS
+from spec.records import MESSAGE, RECORDS
+
+SMALL = config.preset("small")
+WIDTHS = {record.stream: record.bits for record in RECORDS}
+_PORT = re.compile(r"^ *(input|output) (?:reg |wire )?(?:\[(\d+):0\] )?(\w+) *(?:=[^;]*)?;", re.MULTILINE)
+
+
+def ports(verilog: str, module: str) -> dict[str, tuple[str, int]]:
+    """Direction and width of each port of ``module``."""
+    body = re.search(rf"^module {module}\(.*?^endmodule", verilog, re.MULTILINE | re.DOTALL)[0]
+    return {name: (way, int(high or 0) + 1) for way, high, name in _PORT.findall(body)}
+
+
+def record_ports(stream_name: str, way: str) -> dict:
+    return {f"{stream_name}_valid": (way, 1), f"{stream_name}_payload": (way, WIDTHS[stream_name])}
+
+
+def axi_ports(name: str, way: str, back: str) -> dict:
+    widths = {"tdata": 64, "tkeep": 8, "tlast": 1, "tuser": 1, "tvalid": 1}
+    return {f"{name}_{part}": (way, bits) for part, bits in widths.items()} | {f"{name}_tready": (back, 1)}
+
+
+def counter_port(stage: str, name: str = "counters") -> dict:
+    return {name: ("output", COUNTER_BITS * len(COUNTERS[stage]))}
+
+
+CLOCK = {"clk": ("input", 1), "rst": ("input", 1)}
+READY = {"ready": ("output", 1)}
+RX_PORTS, TX_PORTS = axi_ports("rx", "input", "output"), axi_ports("tx", "output", "input")
+
+
+def _outputs(*names: str) -> dict:
+    return {key: value for name in names for key, value in record_ports(name, "output").items()}
+
+
+EXPECTED = {
+    "feed": CLOCK | RX_PORTS | {"enabled": ("input", 1)} | _outputs("messages") | counter_port("feed"),
+    "book": CLOCK | record_ports("messages", "input") | _outputs("updates") | READY | counter_port("book"),
+    "indicators": CLOCK | record_ports("updates", "input") | _outputs("indicators", "vwaps") | READY
+    | counter_port("indicators"),
+    "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input") | _outputs("intents")
+    | READY | counter_port("strategy"),
+    "risk": CLOCK | record_ports("intents", "input") | {"kill": ("input", 1), "queue_full": ("input", 1)}
+    | _outputs("decisions") | READY | counter_port("risk"),
+    "order": CLOCK | record_ports("decisions", "input") | _outputs("orders") | TX_PORTS | {"queue_full": ("output", 1)}
+    | counter_port("order"),
+    "core": CLOCK | RX_PORTS | TX_PORTS | {"kill": ("input", 1)} | READY | _outputs(*WIDTHS)
+    | {key: value for stage in COUNTERS for key, value in counter_port(stage, f"{stage}_counters").items()},
+}
+
+
+@pytest.mark.parametrize("unit", EXPECTED)
+def test_ports(unit):
+    name = build.module_name(unit)
+    assert ports(build.cached_verilog(unit, SMALL).read_text(), name) == EXPECTED[unit]
+
+
+def test_every_unit_is_listed():
+    assert [*EXPECTED] == [*build.STAGES, "core"]
+
+
+@pytest.mark.parametrize("unit", ["order", "strategy"])
+def test_the_same_octets_again(unit, tmp_path):
+    """In one process; for all units, in other processes, see test_verilog."""
+    first, second = (build.verilog(unit, SMALL, tmp_path / part).read_bytes() for part in "ab")
+    assert first == second
+
+
+class Everything(wiring.Component):
+    """Each kind of member there is, one output for each input."""
+
+    rx: In(RX)
+    tx: Out(TX)
+    messages: In(records(MESSAGE))
+    words: In(stream.Signature(5))
+    echo: Out(stream.Signature(5))
+    pair: Out(data.StructLayout({"low": 3, "high": signed(4)}))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += self.tx.payload.eq(self.rx.payload)
+        m.d.comb += [
+            self.tx.valid.eq(self.rx.valid), self.pair.low.eq(self.messages.payload.message),
+            self.pair.high.eq(-self.messages.valid), self.echo.payload.eq(self.words.payload),
+            self.echo.valid.eq(self.words.valid & self.tx.ready), self.words.ready.eq(self.echo.ready),
+        ]
+        return m
+
+
+def test_each_kind_of_member(tmp_path):
+    path = write_verilog(Everything(), tmp_path / "deep" / "everything.v", name="everything")
+    assert ports(path.read_text(), "everything") == CLOCK | RX_PORTS | TX_PORTS | record_ports("messages", "input") | {
+        "words_payload": ("input", 5), "words_valid": ("input", 1), "words_ready": ("output", 1),
+        "echo_payload": ("output", 5), "echo_valid": ("output", 1), "echo_ready": ("input", 1), "pair": ("output", 7),
+    }
+
+
+def test_an_interface_that_has_no_flat_form_is_refused():
+    class Nested(wiring.Component):
+        inside: In(wiring.Signature({"deeper": In(1)}))
+
+    with pytest.raises(AssertionError, match="inside is neither a port nor a stream"):
+        Export(Nested())
+
+
+def test_the_reader_of_ports_sees_a_difference():
+    text = "module m(a, b);\n  input [7:0] a;\n  wire [7:0] a;\n  output b;\n  reg b = 1'h0;\nendmodule\n"
+    assert ports(text, "m") == {"a": ("input", 8), "b": ("output", 1)}
+    assert ports(text.replace("[7:0]", "[6:0]"), "m") != ports(text, "m")
