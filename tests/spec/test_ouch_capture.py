@@ -8,8 +8,10 @@ import shutil
 import subprocess
 from dataclasses import replace
 
-import dpkt
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.utils import rdpcap, wrpcap
 
 from spec import ouch, soupbintcp
 from spec.config import preset
@@ -66,9 +68,8 @@ def captures(request):
 
 
 def payload_of(path) -> bytes:
-    with path.open("rb") as file:
-        [(_, frame)] = dpkt.pcap.Reader(file)
-    return bytes(dpkt.ethernet.Ethernet(frame).ip.tcp.data)
+    [frame] = rdpcap(str(path))
+    return bytes(frame[TCP].payload)
 
 
 @pytest.mark.parametrize("name", CAPTURED)
@@ -141,14 +142,13 @@ def test_soupbintcp_against_tshark(tmp_path):
     }
     assert set(packets) == set(soupbintcp.CLIENT) | set(soupbintcp.SERVER)
     capture = tmp_path / "soup.pcap"
-    sent = 1
-    with capture.open("wb") as file:
-        writer = dpkt.pcap.Writer(file)
-        for packet in packets.values():
-            tcp = dpkt.tcp.TCP(sport=40_000, dport=8_003, seq=sent, ack=1, flags=0x18, data=packet)
-            ip = dpkt.ip.IP(src=b"\n\0\0\1", dst=b"\n\0\0\2", p=6, ttl=64, data=tcp, len=40 + len(packet))
-            writer.writepkt(bytes(dpkt.ethernet.Ethernet(data=ip)))
-            sent += len(packet)
+    frames, sent = [], 1
+    for packet in packets.values():
+        tcp = TCP(sport=40_000, dport=8_003, seq=sent, ack=1, flags="PA")
+        frames.append(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
+                      / tcp / packet)
+        sent += len(packet)
+    wrpcap(str(capture), frames)
     output = subprocess.run(["tshark", "-r", capture, "-d", "tcp.port==8003,soupbintcp", "-T", "json"],
                             check=True, capture_output=True, text=True).stdout
     layers = [packet["_source"]["layers"] for packet in json.loads(output)]
