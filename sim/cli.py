@@ -37,8 +37,8 @@ def command(function: Callable) -> Callable:
 
 _DESIGN = typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset (small, demo, u280) or path of a TOML file.")
 _SEED = typer.Option("--seed", help="Fixes everything that is random.")
-_OUT = typer.Option("--out", "-o", metavar="DIR", help="Where Verilog, orders.pcap, run.json and waveform go.")
-_WAVES = typer.Option("--waves", help="Record a waveform (FST) around the first difference, or around the first order.")
+_OUT = typer.Option("--out", "-o", metavar="DIR", help="Where orders.pcap, run.json and the waveform go.")
+_WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference, or around the first order.")
 _SHARE = typer.Option("--share", min=0.01, max=0.99, help="Of the order flow on the design's symbols.")
 
 
@@ -82,7 +82,7 @@ def demo(
     messages: Annotated[int, typer.Option("--messages", "-n", help="Length of the session.")] = 100_000,
     seed: Annotated[int, _SEED] = 1,
     out: Annotated[Path, _OUT] = Path("build/demo"),
-    waves: Annotated[bool, _WAVES] = False,
+    waves: Annotated[bool, _WAVES] = True,
     share: Annotated[float, _SHARE] = 0.6,
 ) -> None:
     """Send a generated market session through the hardware and compare it with the model.
@@ -94,7 +94,7 @@ def demo(
     [bold]Examples[/bold]
       tickwire demo
       tickwire demo --messages 1000000 --seed 7
-      tickwire demo --design u280 --waves
+      tickwire demo --design u280 --no-waves
     """
     from .framing import as_file, frames
 

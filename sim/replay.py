@@ -44,7 +44,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
     Parameters
     ----------
     out
-        Directory for ``tickwire.v``, ``orders.pcap``, ``run.json`` and ``wave.fst`` (``wave.vcd``
+        Directory for ``orders.pcap``, ``run.json`` and ``wave.fst`` (``wave.vcd``
         where FST's headers are missing).
     waves
         Record the waveform around the first difference, or without one around the first order.
@@ -65,7 +65,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
     result = Run(design)
     if library is None:
         say(Progress("generating Verilog"))
-        result.paths["verilog"] = verilog = build.verilog("core", design, out)
+        result.paths["verilog"] = verilog = build.cached_verilog("core", design)
         say(Progress("building the simulation"))
         library = engine.build(verilog, build_dir, waves=waves)
     replay = _Replay(design, Engine(library), model or Core(design), result, out, waves)
