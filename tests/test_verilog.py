@@ -1,4 +1,4 @@
-"""``tickwire verilog``: the same octets in every process, nothing of this machine in them, accepted by both simulators."""
+"""``tickwire verilog``: the same octets in every process, no trace of this machine, accepted by both simulators."""
 
 import os
 import subprocess
