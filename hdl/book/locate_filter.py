@@ -55,11 +55,10 @@ class LocateFilter(wiring.Component):
                              for s in self._symbols)),
         ]
 
-        # The index of the only symbol whose stock it is: an OR of the indices of those that match.
+        # One symbol at most has that stock: its index is an OR, not a chain of choices.
         index = Signal(self._index)
-        for i in range(len(self._symbols)):
-            with m.If(is_symbol[i]):
-                m.d.comb += index.eq(i)
+        m.d.comb += index.eq(Cat(
+            Cat(is_symbol[i] for i in range(len(is_symbol)) if i >> bit & 1).any() for bit in range(len(index))))
         learned = is_symbol.any() & inside
         m.d.comb += [
             table.write_enable.eq(learned),

@@ -110,11 +110,15 @@ class OrderTable(wiring.Component):
             m.d.sync += candidate.eq(row.read_data[0].order)
             candidates.append(candidate)
         candidates += [s.order for s in spill]
-        same = Cat(operation[1 + k].order & (operation[1 + k].reference == operation[1].reference)
-                   for k in _IN_FLIGHT)
-        # Of several operations on the reference the latest one counts: it has seen the others.
-        source_2 = Signal(len(same))
-        m.d.sync += source_2.eq(Cat(same[i] & ~same[:i].any() for i in range(len(same))))
+        # Of several operations on the reference the latest counts, which has seen the others: they know that they are
+        # superseded, so that no order among them need be found here.
+        same, superseded, source_2 = Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT))
+        m.d.comb += same.eq(Cat(operation[1 + k].order & (operation[1 + k].reference == operation[1].reference)
+                                for k in _IN_FLIGHT))
+        m.d.sync += [
+            superseded.eq(Cat(C(0, 1), operation[1].order.replicate(len(same)) & same | superseded)),
+            source_2.eq(same & ~superseded),
+        ]
         source = {2: source_2}
         for stage in (3, 4):
             source[stage] = Signal(len(same), name=f"source_{stage}")

@@ -1,7 +1,7 @@
 """Which entry of the order table a new order goes to: the d-left rule of ``spec.order_table``."""
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Book
@@ -51,13 +51,15 @@ class Placement(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         tables, ways = range(self._book.tables), self._book.ways
-        used, count, fewest = [], [], []
-        spill = Signal(self._book.spill)
-        rows = []
+        rows, used, count, fewest = [], [], [], []
+        # That a bucket and the spill are full is kept beside what is used: whether an order finds room decides what
+        # the next operation on its reference does, in the same cycle.
+        occupancy = data.StructLayout({"used": ways, "full": 1})
+        spill, spill_full = Signal(self._book.spill), Signal()
         for t in tables:
-            rows.append(ForwardedMemory(shape=ways, depth=self._book.buckets, latency=2))
+            rows.append(ForwardedMemory(shape=occupancy, depth=self._book.buckets, latency=2))
             m.submodules[f"occupancy_{t}"] = rows[t]
-            used.append(rows[t].read_data)
+            used.append(rows[t].read_data.used)
             count.append(Signal(range(ways + 1), name=f"count_{t}"))
             m.d.comb += [rows[t].read_address.eq(self.buckets[t]), count[t].eq(sum(used[t]))]
         for t in tables:
@@ -67,11 +69,11 @@ class Placement(wiring.Component):
 
         full_tables, choice = Signal(), Signal(places(self._book))
         m.d.comb += [
-            full_tables.eq(Cat(row.all() for row in used).all()),
+            full_tables.eq(Cat(row.read_data.full for row in rows).all()),
             choice.eq(Cat(*(Mux(fewest[t], lowest_one_hot(~used[t]), 0) for t in tables),
                           Mux(full_tables, lowest_one_hot(~spill), 0))),
             self.chosen.eq(choice),
-            self.full.eq(full_tables & spill.all()),
+            self.full.eq(full_tables & spill_full),
             self.ready.eq(Cat(row.ready for row in rows).all()),
         ]
 
@@ -83,7 +85,15 @@ class Placement(wiring.Component):
             m.d.comb += [
                 rows[t].write_enable.eq(put[part].any() | take[part].any()),
                 rows[t].write_address.eq(bucket[4]),
-                rows[t].write_data.eq(used[t] & ~take[part] | put[part]),
+                rows[t].write_data.used.eq(used[t] & ~take[part] | put[part]),
+                rows[t].write_data.full.eq(put[part].any() & (count[t] == ways - 1)),
             ]
-        m.d.sync += spill.eq(spill & ~take[-len(spill):] | put[-len(spill):])
+        put_spill, take_spill = put[-len(spill):], take[-len(spill):]
+        spilled = Signal(range(self._book.spill + 1))
+        m.d.sync += [
+            spill.eq(spill & ~take_spill | put_spill),
+            spilled.eq(spilled + (self.insert & full_tables & ~spill_full) - take_spill.any()),
+            spill_full.eq(Mux(self.insert & full_tables, spill_full | (spilled == self._book.spill - 1),
+                              spill_full & ~take_spill.any())),
+        ]
         return m
