@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from .inputs import Frame, Source
+from .octets import Frame, Source
 
 ETHERNET = 1  #: link type
 MAX_CAPTURED = 1 << 18  #: octets; libpcap's own limit, beyond which a length is taken for corruption
