@@ -38,7 +38,7 @@ def command(function: Callable) -> Callable:
 _DESIGN = typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset (small, demo, u280) or path of a TOML file.")
 _SEED = typer.Option("--seed", help="Fixes everything that is random.")
 _OUT = typer.Option("--out", "-o", metavar="DIR", help="Where orders.pcap, run.json and the waveform go.")
-_WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference, or around the first order.")
+_WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference or order.")
 _SHARE = typer.Option("--share", min=0.01, max=0.99, help="Of the order flow on the design's symbols.")
 
 
