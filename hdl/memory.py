@@ -21,6 +21,15 @@ def _checked(depth: int, rows: Mapping[int, int]) -> int:
     return max(depth, 2)
 
 
+def ram_style(width: int, depth: int) -> str:
+    """What Vivado and Yosys shall map a memory to.
+
+    UltraRAM (4096 rows of 72 bits) for what fills its depth and half of its width, where block RAM would take four
+    or more; the rest is theirs to choose.
+    """
+    return "ultra" if depth >= 4096 and width >= 36 else "auto"
+
+
 class SweptMemory(wiring.Component):
     """A memory whose rows are swept to known values after reset.
 
@@ -66,7 +75,8 @@ class SweptMemory(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = Shape.cast(self._shape).width
-        m.submodules.rows = memory = Memory(shape=unsigned(width), depth=self._depth, init=[])
+        m.submodules.rows = memory = Memory(shape=unsigned(width), depth=self._depth, init=[],
+                                            attrs={"ram_style": ram_style(width, self._depth)})
         for address, value in zip(self.read_address, self.read_data, strict=True):
             port = memory.read_port()
             m.d.comb += [port.addr.eq(address), Value.cast(value).eq(port.data)]

@@ -6,7 +6,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hdl.export import write_verilog
-from hdl.memory import ForwardedMemory, SweptMemory
+from hdl.memory import ForwardedMemory, SweptMemory, ram_style
 
 
 def simulate(dut, process):
@@ -120,3 +120,8 @@ def test_verilog_gives_no_initial_contents(tmp_path):
     """What is not swept is X in Icarus, as it may be in UltraRAM."""
     text = write_verilog(ForwardedMemory(shape=8, depth=4, initial=3), tmp_path / "memory.v", name="memory").read_text()
     assert "reg [7:0] rows [3:0];" in text and "initial" not in text
+
+
+def test_large_memories_ask_for_ultraram():
+    assert [ram_style(*size) for size in ((72, 4096), (124, 8192), (36, 1 << 17))] == ["ultra"] * 3
+    assert [ram_style(*size) for size in ((72, 2048), (7, 16384), (33, 64))] == ["auto"] * 3
