@@ -16,7 +16,7 @@ import numpy as np
 from golden_model.core import Core
 from spec import itch
 from spec.config import Design
-from spec.records import INDICATOR, UPDATE, VWAP
+from spec.records import INDICATOR, UPDATE, VWAP, Record
 
 from . import build, engine
 from .captures import PcapWriter
@@ -171,15 +171,21 @@ class _Replay:
         self.result.orders += len(frames)
 
     def _note_symbols(self, got: Capture) -> None:
-        for record, name in ((UPDATE, "update"), (INDICATOR, "indicator"), (VWAP, "vwap")):
-            rows = got.streams[record.stream].rows
-            at = record.tuple._fields.index("symbol")
-            for symbol, row in {row[at]: row for row in rows}.items():
-                if symbol < len(self.result.symbols):
-                    setattr(self.result.symbols[symbol], name, record.tuple(*row))
+        updates = got.streams["updates"].rows
+        self._note_last("update", UPDATE, updates)
+        bid, ask = (UPDATE.tuple._fields.index(f"{side}_orders") for side in ("bid", "ask"))
+        self._note_last("quote", UPDATE, [row for row in updates if row[bid] and row[ask]])
+        self._note_last("indicator", INDICATOR, got.streams["indicators"].rows)
+        self._note_last("vwap", VWAP, got.streams["vwaps"].rows)
         for symbol, count in enumerate(np.bincount(got.streams["updates"].columns["symbol"].astype(np.int64)).tolist()):
             if symbol < len(self.result.symbols):
                 self.result.symbols[symbol].updates += count
+
+    def _note_last(self, what: str, record: Record, rows: list[tuple]) -> None:
+        at = record.tuple._fields.index("symbol")
+        for symbol, row in {row[at]: row for row in rows}.items():
+            if symbol < len(self.result.symbols):
+                setattr(self.result.symbols[symbol], what, record.tuple(*row))
 
     def _aim(self) -> None:
         """At the first difference; until there is one, at the first order."""

@@ -73,16 +73,16 @@ def _name(code: str) -> str:
     return name if len(name) <= 27 else name[:26] + "…"
 
 
-def _side(state: SymbolState, side: str) -> str:
-    if not getattr(state.update, f"{side}_known"):
-        return "unknown"
-    if not getattr(state.update, f"{side}_orders"):
-        return _NONE
-    return dollars(getattr(state.update, f"{side}_price"))
+def _quote(state: SymbolState) -> tuple[str, str]:
+    """Bid and offer: unknown ones are said to be so, else the last that stood together."""
+    if not (state.update.bid_known and state.update.ask_known):
+        return tuple(dollars(getattr(state.update, f"{side}_price")) if getattr(state.update, f"{side}_known")
+                     else "unknown" for side in ("bid", "ask"))
+    return (dollars(state.quote.bid_price), dollars(state.quote.ask_price)) if state.quote else (_NONE, _NONE)
 
 
 def _symbols(run: Run) -> Table:
-    table = _table("Symbols at the end, in dollars", "symbol", "updates", "bid", "ask", "last trade", "VWAP",
+    table = _table("Symbols, in dollars", "symbol", "updates", "last bid", "last ask", "last trade", "VWAP",
                    f"SMA({run.design.indicators.sma})", f"EMA({run.design.indicators.ema})")
     busiest = sorted(run.symbols, key=lambda state: -state.updates)
     for state in busiest[:_SYMBOLS]:
@@ -90,7 +90,7 @@ def _symbols(run: Run) -> Table:
             table.add_row(state.stock, f"{state.updates:,}", *[_NONE] * 6)
             continue
         trade = dollars(state.update.last_trade) if state.update.last_trade else _NONE
-        table.add_row(state.stock, f"{state.updates:,}", _side(state, "bid"), _side(state, "ask"), trade,
+        table.add_row(state.stock, f"{state.updates:,}", *_quote(state), trade,
                       _average(state.vwap.known, state.vwap.vwap),
                       _average(state.indicator.sma_known, state.indicator.sma),
                       _average(state.indicator.ema_known, state.indicator.ema))

@@ -42,6 +42,7 @@ class SymbolState:
     stock: str
     updates: int = 0
     update: tuple | None = None  #: spec.records.UPDATE
+    quote: tuple | None = None  #: the last UPDATE with orders on both sides; a day ends with empty books
     indicator: tuple | None = None  #: INDICATOR
     vwap: tuple | None = None  #: VWAP
 
