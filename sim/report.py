@@ -210,12 +210,17 @@ def _verdict(run: Run) -> Text:
     return Text("FAILED: " + "; ".join(why), style="bold red")
 
 
+def _here(path: Path) -> Path:
+    """As it is reached from the current folder, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_absolute() and path.is_relative_to(Path.cwd()) else path
+
+
 def print_run(run: Run, console: Console | None = None) -> None:
     """Print the whole report."""
     console = console or Console()
     paths = Table.grid(padding=(0, 2))
     for name, path in run.paths.items():
-        where = f"{path}"
+        where = f"{_here(path)}"
         if name == "waveform":
             where += f"  (cycles {run.wave_cycles[0]:,} to {run.wave_cycles[1]:,}; cycle c is at c ns)"
         paths.add_row(Text(name, style="dim"), Text(where))
