@@ -174,7 +174,7 @@ def test_an_error_names_offset_and_what_was_expected(write):
     (as_pcapng()[:8] + b"\0\0\0\0" + as_pcapng()[12:], "expected a byte-order mark"),
     (block("<", 0x0A0D0D0A, as_pcapng()[8:24]) + block("<", 6, bytes(60)), "expected a described interface"),
     (block("<", 0x0A0D0D0A, as_pcapng()[8:24]) + block("<", 6, bytes(8)), "expected a longer block"),
-])
+], ids=lambda value: value if isinstance(value, str) else "octets")
 def test_corruption_is_named(write, octets, expected):
     _, error = read(write(octets))
     assert expected in str(error)
