@@ -13,7 +13,8 @@ def delay(m: Module, value, cycles: int, *, name: str, reset: bool = False):
     if not cycles:
         return value
     bits = len(Value.cast(value))
-    chain = Signal(bits * cycles, name=name, reset_less=not reset)  # one signal: simulators are quick with those
+    # One signal: simulators are quick with those. Its source line is the caller's.
+    chain = Signal(bits * cycles, name=name, reset_less=not reset, src_loc_at=1)
     m.d.sync += chain.eq(Cat(value, chain))
     last = chain[-bits:]
     shape = value.shape()
