@@ -119,7 +119,7 @@ async def queueing_orders(dut):
             messages.append(market.add(symbol, own, HEAVY))
         bench.send(market.frame(*messages, vlan=rng.random() < 0.5))
         await bench.source.wait()
-        await bench.cycles(rng.choice((0, 20, 150)))
+        await bench.cycles((150, 0, 20)[burst % 3])
     await bench.drain()
     eot = bench.ends(bench.check())
     [beats] = {len(beats) for beats in bench.tx_beats}
@@ -167,6 +167,7 @@ async def backpressure(dut):
     market, rng = bench.market, bench.rng
 
     def pauses():
+        yield from [True] * 800  # long enough to fill the queue
         while True:
             share = rng.choice((0.0, 0.4, 0.95, 1.0))
             for _ in range(rng.randint(1, 100)):
@@ -186,7 +187,7 @@ async def backpressure(dut):
     bench.check()
     assert bench.tx_held_back
     assert any(d.refusals & Refusal.ORDER_QUEUE_FULL for d in bench.decisions), "the queue was never full"
-    assert len(bench.orders) > 25
+    assert len(bench.orders) > 2 * bench.design.order.queue
 
 
 @_test()
