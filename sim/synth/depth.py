@@ -11,6 +11,9 @@ A path begins at a register or an input port and ends at a register or an output
 - a DSP48E2 without registers is four levels: multiplying takes it 1.84 ns (DS923, "two register multiply without
   MREG", 544 MHz at speed grade -2), that is four sixths of a cycle of 3.1 ns, in which six levels are to fit.
 
+Yosys makes the worst path of what it maps as short as it can, and lets all others grow up to that if it saves LUTs: the
+deepest path of a stage mapped by itself is exact, that of a stage within the core an upper bound.
+
 Clock-to-output, setup and wires are not in it: of two paths of the same depth, the one with the greater fan-out or the
 RAM at its end is the slower.
 """

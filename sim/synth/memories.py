@@ -23,7 +23,7 @@ def faults(netlist: Netlist) -> list[str]:
         reads, writes = (_number(memory, parameter) for parameter in ("RD_PORTS", "WR_PORTS"))
         if not writes:
             continue
-        what = f"{name.removeprefix('inner.')} ({rows} rows of {width} bit)"
+        what = f"{name} ({rows} rows of {width} bit)"
         transparent = _mask(memory, "RD_TRANSPARENCY_MASK")
         for port in range(reads):
             if any(transparent[port * writes : (port + 1) * writes]):
@@ -46,12 +46,11 @@ def _posing(netlist: Netlist) -> list[str]:
             if numbered := _NUMBERED.fullmatch(word):
                 words[numbered[1]].add((numbered[2], bit))
                 enables[numbered[1]].add((numbered[2], cell["connections"]["CE"][0]))
-    told = {memory.removeprefix("inner.") for memory in netlist.memories}
     found = []
     for stem, bits in sorted(words.items()):
         rows = len({row for row, _ in bits})
         own = len({enable for _, enable in enables[stem] if isinstance(enable, int)})
-        if stem not in told and min(rows, own) >= ROWS and len(bits) >= SMALL:
+        if stem not in netlist.memories and min(rows, own) >= ROWS and len(bits) >= SMALL:
             found.append(f"{stem}: {rows} registers, {len(bits):,} bit in all, are a memory in flip-flops")
     return found
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from sim.simulators import CHECKOUT
 
-from . import primitives
-
 Bit = int  #: of the netlist; constants are strings and carry no path
 
+_UNNAMED = "(unnamed)"
 _INNER = "inner."  # the component inside its flat ports
 _TEMPORARY = re.compile(r"(.*\.)?(\\?\$\d*|_\d+_)")  # names that Amaranth and Yosys make up
 
@@ -28,7 +27,8 @@ class Netlist:
     @classmethod
     def of(cls, content: dict) -> "Netlist":
         """From what :func:`.yosys.read` returns."""
-        netlist = cls(content["ports"], content["cells"], content["memories"], content["left"])
+        netlist = cls(content["ports"], *({_plain(name): cell for name, cell in content[kind].items()}
+                                          for kind in ("cells", "memories")), [_plain(n) for n in content["left"]])
         for name, cell in netlist.cells.items():
             for pin, bits in cell["connections"].items():
                 if cell["directions"][pin] == "output":
@@ -37,30 +37,37 @@ class Netlist:
         for name, what in content["names"].items():
             # A register goes by several names, down the hierarchy; the best is the one its own module gave it.
             rank = (_TEMPORARY.fullmatch(name) is not None, not what["register"], "$" in name, len(name), name)
-            plain = name.removeprefix(_INNER)
             # A port that the library declares is looked for in its component.
-            netlist.sources[plain] = python_line(what["src"]) or python_line(_scope(content["scopes"], name))
+            line = python_line(what["src"]) or python_line(_scope(content["scopes"], _INNER + _plain(name)))
+            netlist.sources[_plain(name)] = line
             for i, bit in enumerate(what["bits"]):
                 if isinstance(bit, Bit) and (bit not in ranks or rank < ranks[bit]):
                     ranks[bit] = rank
-                    netlist.words[bit] = plain, i
-        for memory, cell in netlist.memories.items():
-            netlist.sources[memory.removeprefix(_INNER)] = python_line(cell["attributes"].get("src", ""))
+                    netlist.words[bit] = _plain(name), i
+        netlist.sources |= {memory: python_line(cell["attributes"].get("src", ""))
+                            for memory, cell in netlist.memories.items()}
         return netlist
 
     def register(self, cell: str) -> tuple[str, str]:
         """Name and Python source line of the register, memory or multiplier that ``cell`` is a part of."""
         what = self.cells[cell]
-        if what["type"] in primitives.FLIP_FLOPS:
-            word = self.words.get(what["connections"]["Q"][0], (cell, 0))[0]
+        if "Q" in what["connections"]:  # flip-flop or shift register
+            word = self.words.get(what["connections"]["Q"][0], (_UNNAMED, 0))[0]
         else:
             word = self.memory(cell) or cell
-        word = word.removeprefix(_INNER)
-        return word, python_line(what["src"]) or self.sources.get(word, "")
+        line = python_line(what["src"]) or self.sources.get(word, "")
+        if _TEMPORARY.fullmatch(word):  # what a memory's read port holds is named by nobody
+            word = next((f"{memory} (read)" for memory in self.memories
+                         if memory.rpartition(".")[0] == word.rpartition(".")[0]), word)
+        return word, line
 
     def memory(self, cell: str) -> str:
         """The memory that the RAM primitive ``cell`` is a part of, or nothing."""
         return next((stem for stem in _stems(cell) if stem in self.memories), "")
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix(_INNER)
 
 
 def _scope(scopes: dict[str, str], name: str) -> str:
