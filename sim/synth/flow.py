@@ -60,8 +60,8 @@ def netlist(verilog: Path, top: str, *, memories_only: bool = False) -> Netlist:
     key = f"{yosys.version()}{top}{memories_only}".encode() + Path(verilog).read_bytes()
     path = _DIRECTORY / f"{top}-{hashlib.sha256(key).hexdigest()[:16]}.json.gz"
     if not path.exists():
+        yosys.prepare(_DIRECTORY)
         content = yosys.read(verilog, top, memories_only=memories_only)
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:  # whoever looks meanwhile sees all or nothing
             whole = Path(scratch) / path.name
             whole.write_bytes(gzip.compress(json.dumps(content).encode(), compresslevel=3, mtime=0))
@@ -82,7 +82,7 @@ def synthesise(design: Design, name: str, *, units: list[str] | None = None, job
         raise ConfigError(f"no stage is called {unknown[0]!r}; choose from {', '.join(every)}")
     order = [unit for unit in every if not units or unit in units]
     progress("preparing Yosys", 0)
-    yosys.prepare()
+    yosys.prepare(_DIRECTORY)
     done: dict[str, Unit] = {}
     # spawn: a fork would copy the progress bar's thread and locks.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

