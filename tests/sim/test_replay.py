@@ -163,7 +163,7 @@ def test_the_report_fits_a_hundred_columns(clean):
     _, run, _ = clean
     text = _text(run, width=180)
     assert max(map(len, (line.rstrip() for line in text.splitlines() if "/" not in line))) <= 100
-    for part in ("Messages by type", "Symbols at the end", "Orders sent", "Latency", "Counters that are not zero",
+    for part in ("Messages by type", "Symbols, in dollars", "Orders sent", "Latency", "Counters that are not zero",
                  "0 differences", "PASSED"):
         assert part in text
     assert "…" not in text
