@@ -20,6 +20,7 @@ from . import depth, memories, resources, yosys
 from .netlist import Netlist
 
 HOT_PATH = ("feed", "book", "strategy", "risk", "order")  #: stages between the message and the order
+_BESIDE = ("indicators", "vwaps")  # registers and ports of what is beside it
 LEVELS = 6  #: of logic that may lie between two registers of the hot path
 _DIRECTORY = CHECKOUT / "build" / "synth"
 
@@ -51,8 +52,14 @@ class Synthesis:
     units: list[Unit]
 
     def exceeded(self, levels: int) -> list[tuple[str, depth.Path]]:
-        """Stage and path, for every register of the hot path that more than ``levels`` of logic lead to."""
-        return [(unit.name, path) for unit in self.units if unit.name in HOT_PATH for path in unit.deeper(levels)]
+        """Stage and path, for every register of the hot path that more than ``levels`` of logic lead to.
+
+        From the core come those alone that a stage by itself does not have: they run across a boundary.
+        """
+        found = [(unit.name, path) for unit in self.units if unit.name in HOT_PATH for path in unit.deeper(levels)]
+        known = {f"{stage}.{path.end}" for stage, path in found}
+        return found + [("core", path) for unit in self.units if unit.name == "core" for path in unit.deeper(levels)
+                        if path.end not in known and not path.end.startswith(_BESIDE)]
 
 
 def netlist(verilog: Path, top: str, *, memories_only: bool = False) -> Netlist:

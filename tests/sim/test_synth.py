@@ -237,6 +237,14 @@ DEEPER = {"book": 8}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("unit", build.STAGES)
+def test_memories_of_a_stage(unit):
+    found = synthesise(config.preset("small"), "small", units=[unit]).units[0]
+    assert found.faults == []
+    assert found.paths[0].end_line.startswith("hdl/")
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("unit", build.STAGES)
 def test_a_stage_on_the_card(unit):
     """The largest design: memories at their full size, 64 symbols to choose from."""
     found = synthesise(config.preset("u280"), "u280", units=[unit]).units[0]
@@ -259,10 +267,16 @@ def _unit(name, levels):
 
 def test_the_report_fits_100_columns_and_says_what_is_too_deep(tmp_path):
     units = [_unit(name, 7 if name == "book" else 8 if name == "indicators" else 6) for name in build.STAGES]
-    units.append(_unit("core", 8))
+    same = replace(_unit("core", 7).paths[0], end="book.book.last_register")  # as the book by itself has it
+    units.append(replace(_unit("core", 7), paths=[same] * 12))
     found = Synthesis("small", units)
     assert {stage for stage, _ in found.exceeded(LEVELS)} == {"book"}  # indicators are beside the hot path
     assert {stage for stage, _ in found.exceeded(5)} == set(HOT_PATH)
+    across = replace(_unit("core", 8).paths[0], end="strategy.last_register")
+    beside = replace(across, end="indicators.last_register")
+    with_core = Synthesis("small", [*units[:-1], replace(units[-1], paths=[across, beside])])
+    assert with_core.exceeded(LEVELS)[-1] == ("core", across)
+    assert ("core", beside) not in with_core.exceeded(LEVELS)
     terminal = Console(width=100, record=True, file=open(tmp_path / "out", "w"))
     report.print_synthesis(found, LEVELS, terminal)
     text = terminal.export_text()
