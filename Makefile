@@ -20,6 +20,9 @@ demo: system .venv ## Send a market session through the core and compare it with
 test: system .venv ## Run all tests on both simulators (ARGS='-k book', JOBS=1).
 	@.venv/bin/pytest -n $(JOBS) $(ARGS) tests
 
+campaign: system .venv ## Run the tests that take minutes each, among them the U280's netlist.
+	@.venv/bin/pytest -n $(JOBS) -m campaign $(ARGS) tests
+
 lint: .venv ## Check the Python style.
 	@.venv/bin/ruff check .
 
@@ -62,4 +65,4 @@ define install
   } >build/apt.log 2>&1 || { tail -n 20 build/apt.log; exit 1; }; }
 endef
 
-.PHONY: help demo test lint clean .venv system
+.PHONY: help demo test campaign lint clean .venv system
