@@ -95,7 +95,7 @@ class Book(_Section):
     locates: PowerOfTwo = Field(16384, ge=16, le=65536)  #: depth of the locate table
     tables: PowerOfTwo = Field(ge=2, le=8)  #: sub-tables of the order table
     buckets: PowerOfTwo = Field(ge=16, le=1 << 20)  #: per sub-table
-    ways: PowerOfTwo = Field(ge=1, le=8)  #: entries per bucket
+    ways: int = Field(ge=1, le=8)  #: entries per bucket
     spill: int = Field(ge=1, le=64)  #: associative entries
     levels: PowerOfTwo = Field(ge=16, le=4096)  #: price levels per symbol and side
     min_orders_per_symbol: int = Field(64, ge=1)  #: resting orders a symbol must be able to have
@@ -109,7 +109,7 @@ class Book(_Section):
 
 class Symbol(_Section):
     stock: str = Field(pattern=r"^[\x21-\x7e]{1,8}$")
-    reference: Price  #: 1/10 000 dollar; the ladder's window is centred on it
+    reference: Price  #: 1/10 000 dollar; the ladder's windows are centred on it at reset
     tick: Literal[1, 100] = 100  #: 1/10 000 dollar
     locate: int = Field(0, ge=0, lt=1 << 16)  #: known beforehand; 0 = learned from the stock directory
 
@@ -219,10 +219,11 @@ class Design(_Section):
                 faults.append(f"{where}.locate = {symbol.locate}: below book.locates = {book.locates}")
             if symbol.reference % symbol.tick:
                 faults.append(f"{where}.reference = {symbol.reference}: a multiple of tick = {symbol.tick}")
-            base = ladder.window_base(symbol.reference, symbol.tick, book.levels)
-            if base + book.levels * symbol.tick > 1 << 32:
-                faults.append(f"{where}.reference = {symbol.reference}: the ladder's {book.levels} levels from {base} "
-                              f"must end below 2**32")
+            lowest = ladder.lowest_low(symbol.tick, book.levels)
+            beyond = ladder.highest_low(symbol.tick, book.levels) + book.levels * symbol.tick
+            if not lowest <= symbol.reference < beyond:
+                faults.append(f"{where}.reference = {symbol.reference}: a ladder of {book.levels} levels with tick = "
+                              f"{symbol.tick} holds prices from {lowest} to {beyond - symbol.tick}")
         if self.strategy.quantity > self.risk.max_quantity:
             faults.append(f"strategy.quantity = {self.strategy.quantity}: at most risk.max_quantity = "
                           f"{self.risk.max_quantity}")

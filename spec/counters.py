@@ -41,11 +41,15 @@ BOOK = {
     "filtered": "messages of symbols that are not configured (S, V and W, which concern all, not among them)",
     "locate_range": "stock directory messages of a configured symbol whose locate exceeds the locate table",
     "unknown_reference": "E, C, X, D, U that name an order not in the table",
-    "duplicate_reference": "A, F, U whose new order is already in the table",
+    "duplicate_reference": "A, F, U and snapshot orders whose new order is already in the table",
     "over_execution": "E, C, X with more shares than the order had",
-    "table_full": "A, F, U whose order found no room",
-    "zone_better": "orders added at a price better than the ladder, or between two ticks",
-    "zone_worse": "orders added at a price worse than the ladder",
+    "table_full": "A, F, U and snapshot orders whose order found no room",
+    "zone_better": "orders added at a price better than the ladder's window at that moment, or between two ticks",
+    "zone_worse": "orders added at a price worse than the ladder's window at that moment",
+    "loads": "orders taken from the host's snapshot, those that raised a fault among them",
+    "vouched": "symbols whose resting orders the host vouched for",
+    "windows": "changes of a ladder's window published",
+    "depths": "depths published",
 }
 
 INDICATORS = {

@@ -2,7 +2,8 @@
 
 ``hdl`` renders a record as an Amaranth struct, ``golden_model`` fills it as a typed tuple, ``sim`` compares the two
 field by field. Fields stand in order from the least significant bit. Units are in the field; ``1/10 000 $`` is a price.
-Every stage boundary is one in-order stream, one record at most per cycle, without backpressure.
+Every stage boundary is one in-order stream, one record at most per cycle, without backpressure. Windows, depths and
+loads happen between messages, at moments that the hardware chooses: each names the first message after it.
 """
 
 from collections import namedtuple
@@ -103,6 +104,7 @@ LEVEL_QUANTITY_BITS = 52
 LEVEL_ORDERS_BITS = 20
 MAX_ORDERS = 1 << LEVEL_ORDERS_BITS  #: resting orders that the widths of a level can hold without overflow
 MAX_SYMBOLS = 1 << SYMBOL_BITS
+DEPTH_LEVELS = 5  #: price levels that a depth holds at most
 MAX_PAYLOAD = 56  #: octets: SoupBinTCP header, OUCH enter order, firm appendage
 
 _MESSAGE = Field("message", 32, "messages delivered by the feed before this one, modulo 2**32")
@@ -135,7 +137,7 @@ UPDATE = Record("Update", "updates", "book", """One message about a configured s
     _SYMBOL,
     Field("type", 8, "ITCH type character"),
     Field("gap", 1, "fault: the feed lost messages"),
-    Field("unknown_reference", 1, "fault: a message named an order that is not in the table; until reset"),
+    Field("unknown_reference", 1, "fault: a message named an order not in the table; until the host vouches, or reset"),
     Field("duplicate_reference", 1, "fault: an add named an order that is in the table; until reset"),
     Field("over_execution", 1, "fault: more shares executed or cancelled than the order had; until reset"),
     Field("table_full", 1, "fault: an add found no room in the order table; until reset"),
@@ -149,6 +151,53 @@ UPDATE = Record("Update", "updates", "book", """One message about a configured s
     Field("last_trade", 32, "1/10 000 $ of the last PRINT, this one included; 0 before the first"),
     Field("collar_lower", 32, "1/10 000 $, LULD auction collar; 0 before the first J"),
     Field("collar_upper", 32, "1/10 000 $, LULD auction collar; 0 before the first J"),
+))
+
+_BOOK_SIDE = Field("side", 1, "0 bid, 1 ask")
+_WINDOW = (Field("low", 32, "1/10 000 $, lowest price"), Field("high", 32, "1/10 000 $, above the highest price"))
+
+WINDOW = Record("Window", "windows", "book", """A side's ladder counts these prices as inside from a message on.
+
+    Published when it changes, so twice per move. ``spec.ladder`` says which windows there are.""", (
+    Field("message", 32, "number of the first message that sees it, modulo 2**32"),
+    _SYMBOL,
+    _BOOK_SIDE,
+    *_WINDOW,
+))
+
+DEPTH = Record("Depth", "depths", "book", """The best levels of a side at one moment, best first.
+
+    Published some time after a change; all levels are of the same moment, between two messages.""", (
+    Field("message", 32, "number of the first message that is not in it, modulo 2**32"),
+    _SYMBOL,
+    _BOOK_SIDE,
+    *_WINDOW,
+    Field("known", 1, "flag: no fault of the symbol, no gap, and the levels are exact; else all that follows is 0"),
+    Field("levels", 3, "levels that follow; zeros after them"),
+    Field("cut", 1, "flag: fewer than five levels, and orders rest at worse prices beyond the window"),
+    *(Field(f"{name}_{level}", bits, unit) for level in range(DEPTH_LEVELS) for name, bits, unit in (
+        ("price", 32, "1/10 000 $"),
+        ("quantity", LEVEL_QUANTITY_BITS, "shares"),
+        ("orders", LEVEL_ORDERS_BITS, "orders"),
+    )),
+))
+
+_SNAPSHOT = (
+    _SYMBOL,
+    _BOOK_SIDE,
+    Field("reference", 64, "order reference"),
+    Field("price", 32, "1/10 000 $"),
+    Field("shares", 32, "shares"),
+    Field("vouch", 1, "flag: no order, but the word that all resting orders of the symbol are in"),
+)
+
+SNAPSHOT = Record("Snapshot", "snapshot", "host", """What the host tells the book: a resting order, or that all are in.
+
+    Goes into the core. The stream has backpressure: it waits for a slot that no message takes.""", _SNAPSHOT)
+
+LOAD = Record("Load", "loads", "book", "The echo of a ``Snapshot`` when the book has taken it.", (
+    Field("message", 32, "number of the first message that comes after it, modulo 2**32"),
+    *_SNAPSHOT,
 ))
 
 INDICATOR = Record("Indicator", "indicators", "indicators", """The averages of a symbol after an update.
@@ -202,4 +251,5 @@ ORDER = Record("Order", "orders", "order", "An approved order, encoded.", (
     Field("payload", 8 * MAX_PAYLOAD, "SoupBinTCP packet, octet i in bits 8i+7..8i, zero past its length"),
 ))
 
-RECORDS: tuple[Record, ...] = (MESSAGE, UPDATE, INDICATOR, VWAP, INTENT, DECISION, ORDER)
+#: What the core hands out. ``SNAPSHOT`` is what it takes in.
+RECORDS: tuple[Record, ...] = (MESSAGE, UPDATE, WINDOW, DEPTH, LOAD, INDICATOR, VWAP, INTENT, DECISION, ORDER)
