@@ -12,18 +12,31 @@ Policies, and why:
   ITCH sends at the start of day; only operational halts of Nasdaq itself (h with market Q) concern its book.
 - The order table is keyed by reference alone. An order found under another symbol than the message's is not that
   message's order: unknown reference. A replace whose old order is unknown adds nothing, since side and stock would be
-  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference.
+  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference and the place.
 - An execution beyond the order's shares removes the order and raises its fault. Its print counts with the shares of the
   message: the exchange printed them.
-- A fault belongs to the message's symbol, is up in the update of the message that raised it, and stays until reset. The
-  gap flag is the feed's, passed on: it is sticky there.
+- A fault belongs to the message's symbol, is up in the update of the message that raised it, and stays until reset,
+  the unknown reference until the host vouches. The gap flag is the feed's, passed on: it is sticky there. A depth is of
+  no message, so it goes by the gap flags of all messages before it.
 - An order of zero shares occupies its level until it is removed, as any other.
+- A start in the middle of the day: messages name orders that were added before. Each is counted, and flags its symbol,
+  as at any other time. The host loads the symbol's resting orders from a snapshot, each as an add would without an
+  update, and then vouches that all are in, which takes the unknown-reference fault back. It may do so only for orders
+  that rest at that moment: one that messages have named in vain before it was loaded is stale. A duplicate reference, a
+  full table and an execution beyond the order's shares are not healed by more orders, nor is a gap: what was lost may
+  concern any symbol, orders that the snapshot holds among them.
+- The hardware chooses when a ladder's window moves and where to within the law, when a snapshot's order finds a free
+  slot, and which moment a depth shows. The model has no clock, so it is told: ``events`` holds the hardware's records
+  of all three. A window that breaks the law raises ``ValueError``, since it did not come off the wire. Everything else
+  follows from the book and the window in force.
 """
+
+from collections import deque
 
 from spec import itch
 from spec.config import Design
-from spec.ladder import ASK, BID, Zone, window_base
-from spec.records import UPDATE, Trade
+from spec.ladder import ASK, BID, Window, Zone, window_around
+from spec.records import DEPTH, DEPTH_LEVELS, LOAD, UPDATE, WINDOW, Trade
 
 from .counting import Counters
 from .decode import decode
@@ -31,7 +44,11 @@ from .ladder import Ladder
 from .order_table import OrderTable
 
 _NO_TRADE = (Trade.NONE.value, 0, 0, 0)
-_ZONE_COUNTERS = {Zone.BETTER: "zone_better", Zone.WORSE: "zone_worse"}
+_ZONE_COUNTERS = {Zone.BETTER.value: "zone_better", Zone.WORSE.value: "zone_worse"}
+_MASK32 = (1 << 32) - 1
+#: Hardware publishes a depth some cycles after the moment that it shows; a load may take one cycle.
+_FORMER_DEPTHS = 64
+_NOTHING_KNOWN = (0,) * (3 + 3 * DEPTH_LEVELS)
 
 
 def _published(ladder: Ladder) -> tuple[int, int, int, int]:
@@ -51,9 +68,10 @@ class SymbolBook:
 
     def __init__(self, index: int, design: Design):
         symbol = design.symbols[index]
-        base = window_base(symbol.reference, symbol.tick, design.book.levels)
+        levels = design.book.levels
+        window = window_around(symbol.reference, symbol.tick, levels)
         self.index = index
-        self.sides = [Ladder(side=side, base=base, tick=symbol.tick, levels=design.book.levels) for side in (BID, ASK)]
+        self.sides = [Ladder(side=side, tick=symbol.tick, levels=levels, window=window) for side in (BID, ASK)]
         self.trading = design.book.assume_trading
         self.halted = False
         self.unknown_reference = self.duplicate_reference = self.over_execution = self.table_full = 0
@@ -78,10 +96,22 @@ class Book:
     Members
     -------
     counters : dict[str, int]
+    events : deque
+        What the hardware says it did between messages: ``Window``, ``Load`` and ``Depth`` records by the message that
+        they name, and of one message in the order in which they were published. Each is taken before that message,
+        which must not have been seen. A ``Depth`` asks for the model's own at that time, or at an earlier one between
+        the same two messages if the hardware's is exactly that.
     """
 
     def __init__(self, design: Design):
         self.counters = Counters("book")
+        self.events: deque = deque()
+        self._windows: list = []
+        self._depths: list = []
+        self._loads: list = []
+        self._next = 0  # number of the next message
+        self._gap = 0
+        self._former: dict[tuple[int, int], deque] = {}  # symbol, side -> depths that were true since the last message
         self._symbols = [SymbolBook(i, design) for i in range(len(design.symbols))]
         self._stocks = {s.stock_octets: self._symbols[i] for i, s in enumerate(design.symbols)}
         self._locates = {s.locate: self._symbols[i] for i, s in enumerate(design.symbols) if s.locate}
@@ -101,7 +131,17 @@ class Book:
         return self._symbols[symbol]
 
     def message(self, m):
-        """The update that a ``Message`` makes, or None."""
+        """The update that a ``Message`` makes, or None.
+
+        Raises ``ValueError`` for an event due that cannot be.
+        """
+        if self.events:
+            self._take_events(m.message)
+        self._next = m.message + 1 & _MASK32
+        if self._former:
+            self._former.clear()
+        if m.gap:
+            self._gap = 1
         message = decode(m.octets.to_bytes(itch.MAX_MESSAGE, "little"))
         kind = message.type
         if kind in b"SVW":
@@ -131,6 +171,101 @@ class Book:
             *bid, *ask,
             trade, price, shares, match,
             symbol.last_trade, symbol.collar_lower, symbol.collar_upper)
+
+    def settle(self) -> None:
+        """Take the events after the last message. Raises ``ValueError`` for one that cannot be."""
+        self._take_events(self._next)
+
+    def published(self) -> tuple[list, list, list]:
+        """The ``Window``, ``Depth`` and ``Load`` records that events have made since the last call."""
+        result = self._windows, self._depths, self._loads
+        self._windows, self._depths, self._loads = [], [], []
+        return result
+
+    def window(self, symbol: int, side: int, low: int, high: int) -> None:
+        """Change the window of a side's ladder. Raises ``ValueError`` for one that ``spec.ladder`` does not know."""
+        self._ladder(symbol, side).move(Window(low, high))
+        self.counters["windows"] += 1
+
+    def load(self, symbol: int, side: int, reference: int, price: int, shares: int) -> None:
+        """Rest an order of the host's snapshot."""
+        self._ladder(symbol, side)
+        self.counters["loads"] += 1
+        self._insert(reference, _Order(self._symbols[symbol], side, price, shares))
+
+    def vouch(self, symbol: int) -> None:
+        """The host vouches that all resting orders of the symbol are in the book."""
+        self._ladder(symbol, BID)
+        self.counters["vouched"] += 1
+        self._symbols[symbol].unknown_reference = 0
+
+    def depth(self, symbol: int, side: int, low: int | None = None, high: int | None = None):
+        """The ``Depth`` of a side after the messages so far.
+
+        Parameters
+        ----------
+        low, high
+            Another window than that in force. Raises ``ValueError`` for one that ``spec.ladder`` does not know.
+        """
+        ladder = self._ladder(symbol, side)
+        window = ladder.window if low is None else Window(low, high)
+        known, levels, cut = ladder.top(DEPTH_LEVELS, window)
+        if self._gap or self._symbols[symbol].fault or not known:
+            return DEPTH.tuple(self._next, symbol, side, *window, *_NOTHING_KNOWN)
+        values = [value for level in levels for value in level]
+        values += [0] * (3 * DEPTH_LEVELS - len(values))
+        return DEPTH.tuple(self._next, symbol, side, *window, 1, len(levels), int(cut), *values)
+
+    def _ladder(self, symbol: int, side: int) -> Ladder:
+        if not 0 <= symbol < len(self._symbols) or side not in (BID, ASK):
+            raise ValueError(f"no side {side!r} of a symbol {symbol!r}")
+        return self._symbols[symbol].sides[side]
+
+    def _take_events(self, number: int) -> None:
+        """Take the events that come before message ``number`` and after the one before it."""
+        events = self.events
+        self._next = number
+        while events:
+            event = events[0]
+            age = number - event.message & _MASK32
+            if age >> 31:  # a later message's
+                return
+            events.popleft()
+            try:
+                if age:
+                    raise ValueError(f"message {event.message} is past, the next is {number}")
+                self._event(event)
+            except ValueError as error:
+                raise ValueError(f"{event!r}: {error}") from None
+
+    def _event(self, event) -> None:
+        kind = type(event)
+        if kind is WINDOW.tuple:
+            self._remember(event.symbol, event.side)
+            self.window(event.symbol, event.side, event.low, event.high)
+            self._windows.append(event)
+        elif kind is DEPTH.tuple:
+            depth = self.depth(event.symbol, event.side)
+            former = self._former.get((event.symbol, event.side), ())
+            self._depths.append(event if event in former else depth)
+            self.counters["depths"] += 1
+        elif kind is LOAD.tuple:
+            self._remember(event.symbol, BID)
+            self._remember(event.symbol, ASK)
+            if event.vouch:
+                self.vouch(event.symbol)
+            else:
+                self.load(event.symbol, event.side, event.reference, event.price, event.shares)
+            self._loads.append(event)
+        else:
+            raise ValueError("no Window, Depth or Load")
+
+    def _remember(self, symbol: int, side: int) -> None:
+        """The side's depth is about to change without a message."""
+        former = self._former.get((symbol, side))
+        if former is None:
+            former = self._former[symbol, side] = deque(maxlen=_FORMER_DEPTHS)
+        former.append(self.depth(symbol, side))
 
     def _market_wide(self, kind: bytes, message) -> None:
         if kind == b"S" and message.event == b"Q":

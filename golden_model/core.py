@@ -1,6 +1,7 @@
 """core: the stages and the streams between them, one frame at a time.
 
     frame -> feed -> messages -> book -> updates -> indicators -> indicators, vwaps
+                       events -> book -> windows, depths, loads
                                          updates -> strategy -> intents -> risk -> decisions -> order -> orders, frames
 """
 
@@ -20,7 +21,8 @@ from .strategy import Strategy
 class Step(NamedTuple):
     """What one frame causes: the records of every stream in order, and the order frames.
 
-    ``last_octets[k]`` is the offset, in the frame, of the last octet of ``messages[k]``.
+    ``last_octets[k]`` is the offset, in the frame, of the last octet of ``messages[k]``. ``windows``, ``depths`` and
+    ``loads`` are those before the frame's messages, as far as ``Core.events`` named them.
     """
 
     messages: list
@@ -32,6 +34,9 @@ class Step(NamedTuple):
     orders: list
     frames: list[bytes]
     last_octets: list[int]
+    windows: list
+    depths: list
+    loads: list
 
 
 class Core:
@@ -46,6 +51,9 @@ class Core:
     queue_full : set[int]
         ``message`` numbers of the intents that find the order queue full. The model has no clock, so it cannot tell;
         who knows from the hardware's timing puts them here beforehand. Empty unless TX is held back.
+    events : deque
+        The hardware's ``Window``, ``Load`` and ``Depth`` records, put here beforehand: ``Book.events``. Empty, or what
+        is not in it, means that nothing of the kind happened.
     """
 
     def __init__(self, design: Design):
@@ -56,6 +64,7 @@ class Core:
         self.risk = Risk(design)
         self.order = Order(design)
         self.queue_full: set[int] = set()
+        self.events = self.book.events
         stages = ("feed", "book", "indicators", "strategy", "risk", "order")
         self.counters = {stage: getattr(self, stage).counters for stage in stages}
 
@@ -64,13 +73,28 @@ class Core:
         self.risk.kill()
 
     def frame(self, octets: bytes, *, error: bool = False, ready: bool = True) -> Step:
-        """Everything that one frame causes; parameters as of ``Feed.frame``."""
+        """Everything that one frame causes; parameters as of ``Feed.frame``.
+
+        Raises ``ValueError`` for an event due that cannot be.
+        """
         messages = self.feed.frame(octets, error=error, ready=ready)
-        step = Step(messages, [], [], [], [], [], [], [], self.feed.last_octets)
+        step = Step(messages, [], [], [], [], [], [], [], self.feed.last_octets, [], [], [])
         for message in messages:
             update = self.book.message(message)
             if update is not None:
                 self._update(update, step)
+        return self._with_events(step)
+
+    def settle(self) -> Step:
+        """The events after the last message. Raises ``ValueError`` for one that cannot be."""
+        self.book.settle()
+        return self._with_events(Step([], [], [], [], [], [], [], [], [], [], [], []))
+
+    def _with_events(self, step: Step) -> Step:
+        windows, depths, loads = self.book.published()
+        step.windows.extend(windows)
+        step.depths.extend(depths)
+        step.loads.extend(loads)
         return step
 
     def run(self, frames: Iterable[bytes]) -> Iterator[Step]:

@@ -65,7 +65,7 @@ def highest_low(tick: int, levels: int) -> int:
 
 
 def window_base(price: int, tick: int, levels: int) -> int:
-    """``low`` of the window around ``price``, whose tick is in its middle or less than a word above, limits permitting."""
+    """``low`` of the window that has ``price`` in its middle or less than a word above it, limits permitting."""
     span = word_span(tick, levels)
     low = (price // tick - levels // 2) * tick // span * span
     return min(max(low, lowest_low(tick, levels)), highest_low(tick, levels))
