@@ -70,6 +70,7 @@ async def back_to_back_deletes(dut):
     assert len(beats) == sum(-(-len(octets) // 8) for octets in frames)
     assert beats == [*range(beats[0], beats[0] + len(beats))], "the source was not saturating"
     assert tb.counters("feed")["messages"] == 20 * 60
+    assert len(tb.ahead_cycles) == 20 * 60 and 2 * len(tb.ahead_cycles) < len(beats), "too few cycles are free"
 
 
 @_test

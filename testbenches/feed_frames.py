@@ -31,6 +31,15 @@ def blocks(messages: Sequence[bytes]) -> bytes:
     return b"".join(len(m).to_bytes(2, "big") + m for m in messages)
 
 
+def ahead_of(message: bytes) -> dict[str, int]:
+    """What ``Feed.ahead`` must say one cycle before ``message``: the members that it has octets for."""
+    members = {"valid": 1, "add": int(message[:1] in b"AF"), "locate": int.from_bytes(message[1:3], "big")}
+    for name, start in {"reference": 11, "new_reference": 19}.items():
+        if len(message) >= start + 8:
+            members[name] = int.from_bytes(message[start : start + 8], "big")
+    return members
+
+
 def mend_checksum(octets: bytes, ip: int) -> bytearray:
     """The frame with the checksum of the IPv4 header at ``ip`` put right."""
     octets = bytearray(octets)

@@ -3,8 +3,10 @@
 import itertools
 
 from golden_model.feed import Feed as Model
+from hdl.ahead import Ahead
 from hdl.feed import Feed
-from testbenches.feed_frames import Datagram
+from spec import itch
+from testbenches.feed_frames import Datagram, ahead_of
 from testbenches.harness import Bench, assert_same_counters, assert_same_records, axi_frame
 
 _SETTLE = 12  # cycles until the last counter has followed the wire
@@ -20,17 +22,27 @@ class TB(Bench):
         self.messages = self.watch("messages")
         self.expected = []
         self._last_octets = []  # (frame, offset of the last octet) of each expected message
+        self.ahead_cycles: list[int] = []  # clock edges at which ``ahead`` was valid
+        self._ahead = Ahead.from_bits(0)  # one clock edge before
         self._frames = 0
         self._accepted = [[]]  # for each frame, the cycle in which each beat was accepted
         self.always(self._observe)
 
     def _observe(self):
-        """Ready never drops; note when each beat is taken."""
+        """Ready never drops, no message comes unannounced; note when each beat is taken."""
         assert int(self.dut.rx_tready.value) == 1, f"rx_tready is low at cycle {self.cycle}"
         if int(self.dut.rx_tvalid.value):
             self._accepted[-1].append(self.cycle)
             if int(self.dut.rx_tlast.value):
                 self._accepted.append([])
+        if int(self.dut.messages_valid.value):
+            octets = self.messages.seen[-1].octets.to_bytes(itch.MAX_MESSAGE, "little")
+            for name, value in ahead_of(octets[: itch.MESSAGES[chr(octets[0])].length]).items():
+                got = self._ahead[name]
+                assert got == value, f"message at cycle {self.cycle}: ahead.{name}: expected {value:#x}, got {got:#x}"
+        self._ahead = Ahead.from_bits(int(self.dut.ahead.value))
+        if self._ahead.valid:
+            self.ahead_cycles.append(self.cycle)
 
     @classmethod
     async def create(cls, dut, *, enabled: int = 1):

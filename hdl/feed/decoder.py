@@ -22,12 +22,15 @@ class TypeCheck(wiring.Component):
         ITCH 5.0 has this type.
     fits
         ``length`` is that of ``type``; meaningful if ``known``.
+    adds
+        The type is one that adds an order: A or F.
     """
 
     type: In(8)
     length: In(LENGTH_BITS)
     known: Out(1)
     fits: Out(1)
+    adds: Out(1)
 
     def elaborate(self, platform):
         m = Module()
@@ -37,5 +40,9 @@ class TypeCheck(wiring.Component):
             for code, layout in itch.MESSAGES.items():
                 with m.Case(ord(code)):
                     m.d.comb += [known.eq(1), length.eq(layout.length)]
-        m.d.sync += [self.known.eq(known), self.fits.eq(length == self.length)]
+        m.d.sync += [
+            self.known.eq(known),
+            self.fits.eq(length == self.length),
+            self.adds.eq(self.type.matches(ord("A"), ord("F"))),
+        ]
         return m

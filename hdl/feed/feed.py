@@ -4,6 +4,8 @@ from amaranth import *
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from hdl import wire
+from hdl.ahead import Ahead
 from hdl.counting import count
 from hdl.feed.blocks import Blocks
 from hdl.feed.checks import Checks, Drops
@@ -15,10 +17,13 @@ from hdl.feed.headers import Headers, field
 from hdl.feed.sequence import Sequence
 from hdl.records import counters, records
 from hdl.wire import RX
+from spec import itch
 from spec.config import Design
 from spec.ethernet import IPV4
 from spec.moldudp64 import HEADER
 from spec.records import MESSAGE
+
+REPLACE = itch.MESSAGES["U"]  #: has all fields of ``Ahead``, each where every message that has it has it
 
 
 class Feed(wiring.Component):
@@ -48,6 +53,10 @@ class Feed(wiring.Component):
         The core is out of its reset sweep. A frame that begins before is dropped whole.
     messages
         Delivered messages.
+    ahead
+        Of the message that may come on ``messages`` in the next cycle, while it is judged: a beat's cycle 2, with
+        integers in host order. One level of logic behind registers. However dense the traffic, ``valid`` is low in 5 of
+        13 cycles, since a block has 13 octets at least, and in 13 of 21 over deletes back to back.
     counters
         As ``spec.counters.FEED``; up to four cycles behind the wire.
     """
@@ -62,6 +71,7 @@ class Feed(wiring.Component):
             "rx": In(RX),
             "enabled": In(1),
             "messages": Out(records(MESSAGE)),
+            "ahead": Out(Ahead),
             "counters": Out(counters("feed")),
         })
 
@@ -121,6 +131,15 @@ class Feed(wiring.Component):
             self.messages.payload.sequence.eq(sequence.number),
             self.messages.payload.gap.eq(sequence.gap),
             self.messages.payload.octets.eq(gather.octets),
+        ]
+
+        # The type and the place in the sequence are not looked at: what they refuse makes `valid` high in vain.
+        m.d.comb += [
+            self.ahead.valid.eq(blocks.done),
+            self.ahead.add.eq(type_check.adds),
+            self.ahead.locate.eq(wire.field(gather.coming, REPLACE, "locate")),
+            self.ahead.reference.eq(wire.field(gather.coming, REPLACE, "reference")),
+            self.ahead.new_reference.eq(wire.field(gather.coming, REPLACE, "new_reference")),
         ]
 
         count(m, self.counters, "frames", checks.ended)

@@ -6,9 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.feed.framer import LENGTH_BITS
 from hdl.feed.frames import BEATS
+from spec import itch
 from spec.itch import MAX_MESSAGE
 
 _ROWS = -(-MAX_MESSAGE // 8)
+COMING = itch.MESSAGES["U"]["new_reference"].end  #: octets that are shown one cycle earlier too
 
 
 def turned(beat: Value, lane: Value) -> Value:
@@ -41,6 +43,8 @@ class Gather(wiring.Component):
     octets
         Octet i of the message in bits 8i+7..8i, zero past its length, in the second cycle after the beat with its last
         octet was in ``beats``. (In other cycles: in the making.)
+    coming
+        The first of these octets one cycle earlier, one level of logic behind registers; not cleared past the length.
     """
 
     beats: In(BEATS)
@@ -49,6 +53,7 @@ class Gather(wiring.Component):
     lane: In(3)
     length: In(LENGTH_BITS)
     octets: Out(8 * MAX_MESSAGE)
+    coming: Out(8 * COMING)
 
     def elaborate(self, platform):
         m = Module()
@@ -76,7 +81,8 @@ class Gather(wiring.Component):
             ]
 
         earlier = octet_mask(from_previous)
-        whole = ((previous & earlier) | (current & ~earlier)) & octet_mask(wanted[:8])
+        joined = (previous & earlier) | (current & ~earlier)
+        whole = joined & octet_mask(wanted[:8])
         beyond = current & octet_mask(wanted[8:16])
         for r, word in enumerate(rows):
             with m.If(self.late.valid):
@@ -87,4 +93,9 @@ class Gather(wiring.Component):
                 with m.Elif(row[0]):
                     m.d.sync += word.eq(0)
         m.d.comb += self.octets.eq(Cat(rows))
+
+        # What the rows take in. It counts only if the message ends in this beat and has the octet, so neither `wanted`
+        # nor an idle cycle matters: six inputs a bit.
+        m.d.comb += self.coming.eq(Cat(
+            Mux(row[r], joined, Mux(row[r - 1] if r else 0, current, word)) for r, word in enumerate(rows)))
         return m

@@ -14,10 +14,10 @@ SMALL = config.preset("small")
 
 
 class LateFeed(wiring.Component):
-    """A feed whose messages come one cycle later than they should."""
+    """A feed whose messages come one cycle later than they should, and what is ahead of them as told."""
 
-    def __init__(self):
-        self._feed = Feed(design=SMALL)
+    def __init__(self, ahead):
+        self._feed, self._ahead = Feed(design=SMALL), ahead
         super().__init__(self._feed.signature)
 
     def elaborate(self, platform):
@@ -26,7 +26,16 @@ class LateFeed(wiring.Component):
         connect(m, flipped(self.rx), inner.rx)
         m.d.comb += [inner.enabled.eq(self.enabled), self.counters.eq(inner.counters)]
         m.d.sync += [self.messages.valid.eq(inner.messages.valid), self.messages.payload.eq(inner.messages.payload)]
+        self._ahead(m, self.ahead, inner.ahead)
         return m
+
+
+def late(m, ahead, inner):
+    m.d.sync += ahead.eq(inner)
+
+
+def not_late(m, ahead, inner):
+    m.d.comb += ahead.eq(inner)
 
 
 def test_bench(simulator, seed, build_dir):
@@ -63,4 +72,9 @@ def test_bench_finds_a_wrong_message_length(bench_on, monkeypatch):
 
 def test_bench_finds_a_late_message(bench_on):
     with pytest.raises(simulators.TestsFailed, match="densest_messages: message 0 at cycle"):
-        bench_on(LateFeed(), "densest_messages")
+        bench_on(LateFeed(late), "densest_messages")
+
+
+def test_bench_finds_an_ahead_that_is_not_one_cycle_ahead(bench_on):
+    with pytest.raises(simulators.TestsFailed, match=r"message at cycle \d+: ahead.valid: expected 0x1, got 0x0"):
+        bench_on(LateFeed(not_late), "back_to_back_deletes")
