@@ -187,6 +187,14 @@ class Comparison:
         if not self._pairs["messages"].compared and not self.total:
             self._keep(Difference("nothing compared", "feed", "messages", "count", "at least one message", 0))
 
+    def impossible(self, what: str) -> None:
+        """The model was told of something between messages that cannot be."""
+        self._keep(Difference("impossible", "book", "events", "record", "one that can be", what))
+
+    def unlawful(self, window, cycle: int, fault: str) -> None:
+        """A window that ``spec.ladder`` does not know."""
+        self._say("value", "windows", "window", fault, f"{window.low} to {window.high}", window.message, cycle)
+
     def _walk(self, pairs: _Pairs, final: bool = False) -> None:
         record = pairs.record
         for kind, mine, theirs, cycle in pairs.differences(final):

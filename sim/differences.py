@@ -40,7 +40,7 @@ class Difference:
     """One value that differs, or one record or frame that only one side has.
 
     ``kind`` is ``value``, ``missing`` (hardware did not say it), ``surplus`` (the model did not), ``queue full``,
-    ``counter``, ``held back`` or ``nothing compared``.
+    ``counter``, ``held back``, ``impossible`` (the book says that it did what cannot be done) or ``nothing compared``.
     """
 
     kind: str

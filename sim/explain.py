@@ -14,13 +14,14 @@ from rich.table import Table
 from spec.config import Design
 
 from . import build
-from .latency import FIRST_TO_FIRST, STAGES, TICK_TO_TRADE, TRANSMIT, WAIT
+from .latency import DEPTH, FIRST_TO_FIRST, STAGES, TICK_TO_TRADE, TRANSMIT, WAIT
 from .run import Run
 
 #: Row -> what happens there.
 DOES = {
     "feed": "Ethernet, VLAN, IPv4, UDP and MoldUDP64 to checked ITCH messages in sequence",
     "book": "order table, price levels, best bid and offer, trading state",
+    DEPTH: "five best levels of a side, in slots that no message takes; beside the hot path",
     "indicators": "VWAP's sums, simple and exponential moving average; beside the hot path",
     "vwap quotient": "VWAP itself, a pipelined division; beside the hot path",
     "strategy": "signal, and nothing on what is flagged, halted or cooling down",

@@ -1,6 +1,6 @@
 """The waveform of an interesting moment, found after it has passed.
 
-Before each batch the hardware's state is saved; the last two are kept with their batches. Once it is known which cycle
+Before each batch the hardware's state is saved; the last few are kept with their batches. Once it is known which cycle
 to look at, a second engine continues from the save before it, is fed the same frames again, and records the window.
 Memory does not grow with the session, and nothing is traced until then.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from .engine import Batch, Engine, Snapshot
 
 BEFORE, AFTER = 200, 300  #: cycles shown around the one of interest
+_KEPT = 4  #: batches; the model, which finds what is of interest, is two behind
 
 
 class FlightRecorder:
@@ -30,7 +31,7 @@ class FlightRecorder:
 
     def before(self, core: Engine, batch: Batch) -> None:
         """``core`` is about to be sent ``batch``."""
-        while len(self._batches) >= 2 and not self._window:
+        while len(self._batches) >= _KEPT and not self._window:
             self._batches.popleft()
         self._batches.append((core.save(), batch))
 

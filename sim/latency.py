@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spec.config import Design
+from spec.records import UPDATE
 
-from .engine import Capture, OrderFrame
+from .differences import MESSAGE_MASK
+from .engine import Capture, OrderFrame, Stream
 
 #: Row of the table, where it begins, where it ends, key of its budget.
 STAGES = (
@@ -27,6 +29,7 @@ STAGES = (
     ("risk", "intents", "decisions", "risk"),
     ("encode", "decisions", "orders", "encode"),
 )
+DEPTH = "depth (after the update)"
 TRANSMIT, TICK_TO_TRADE = "transmit", "tick to trade (EOT to SOF)"
 FIRST_TO_FIRST, WAIT = "tick to trade (SOM to SOF)", "wait for the wire"
 _STREAMS = ("messages", "updates", "indicators", "vwaps", "intents", "decisions", "orders")
@@ -120,6 +123,41 @@ class _Ordered:
     som: int
 
 
+class DepthDelay:
+    """Cycles from an update that changes a side's best level to the first depth of that side that shows it.
+
+    Depths are made in slots that no message takes: their delay depends on the traffic.
+    """
+
+    def __init__(self):
+        self.histogram = Histogram()
+        self._best: dict[int, tuple] = {}  # symbol -> both sides as last published
+        self._waiting: dict[tuple[int, int], list[tuple[int, int]]] = {}  # symbol, side -> (message, cycle)
+        names = UPDATE.tuple._fields
+        self._symbol = names.index("symbol")
+        self._sides = [slice(names.index(f"{side}_known"), names.index(f"{side}_orders") + 1) for side in ("bid", "ask")]
+
+    def add(self, updates: Stream, depths: Stream) -> None:
+        shown = list(zip(depths.cycles.tolist(), depths.rows, strict=True))[::-1]
+        for cycle, row in zip(updates.cycles.tolist(), updates.rows, strict=True):
+            while shown and shown[-1][0] < cycle:
+                self._show(*shown.pop())
+            symbol = row[self._symbol]
+            best = tuple(row[side] for side in self._sides)
+            for side, (old, new) in enumerate(zip(self._best.get(symbol, best), best, strict=True)):
+                if old != new:
+                    self._waiting.setdefault((symbol, side), []).append((row[0], cycle))
+            self._best[symbol] = best
+        for each in reversed(shown):
+            self._show(*each)
+
+    def _show(self, cycle: int, depth: tuple) -> None:
+        """A depth holds every message before the one that it names."""
+        waiting = self._waiting.get(depth[1:3], [])
+        while waiting and 0 < depth[0] - waiting[0][0] & MESSAGE_MASK <= MESSAGE_MASK >> 1:
+            self.histogram.add_one(cycle - waiting.pop(0)[1])
+
+
 @dataclass
 class Latency:
     """Measures batch by batch.
@@ -145,7 +183,9 @@ class Latency:
 
     def __post_init__(self):
         self.histograms = {name: Histogram() for name, *_ in STAGES}
+        self._depths = DepthDelay()
         self.histograms |= {name: Histogram() for name in (TRANSMIT, TICK_TO_TRADE, FIRST_TO_FIRST, WAIT)}
+        self.histograms[DEPTH] = self._depths.histogram
         self._trails = {name: _Trail() for name in ("eot", "som", *_STREAMS)}
         self._on_the_way: deque[_Ordered] = deque()
         self._wire_free = 0  # first edge at which the wire is idle again
@@ -165,6 +205,7 @@ class Latency:
         for name, begin, end, _ in STAGES:
             begun, found = self._trails[begin].find(numbers[end])
             self.histograms[name].add((got.streams[end].cycles.astype(np.int64) - begun)[found])
+        self._depths.add(got.streams["updates"], got.streams["depths"])
         orders = numbers["orders"]
         (eots, known), (soms, _) = self._trails["eot"].find(orders), self._trails["som"].find(orders)
         for message, cycle, e, s, ok in zip(orders.tolist(), got.streams["orders"].cycles.tolist(), eots.tolist(),

@@ -1,6 +1,7 @@
 """Frames through hardware and golden model, compared and measured.
 
-Hardware runs in a thread of its own beside the model: a batch of frames goes to both, then their answers meet.
+Hardware runs in a thread of its own beside the model, which follows two batches of frames behind: it must be told what
+the book did between the messages of a batch (``book_events``), and the last of that comes out with the next batch.
 Memory does not grow with the session.
 """
 
@@ -18,7 +19,7 @@ from spec import itch
 from spec.config import Design
 from spec.records import INDICATOR, UPDATE, VWAP, Record
 
-from . import build, engine
+from . import book_events, build, engine
 from .captures import PcapWriter
 from .compare import Comparison, Expected
 from .differences import Place, Places
@@ -110,6 +111,8 @@ class _Replay:
         result.paths["orders"] = out / "orders.pcap"
         self.pcap = PcapWriter(result.paths["orders"])
         self._last: deque[Order] = deque(maxlen=5)
+        self._sent: deque[tuple[list[Frame], Batch, Capture]] = deque()  # what the model has not seen
+        self.events = book_events.Events(design, model.events)
         result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
 
     def __enter__(self):
@@ -122,11 +125,34 @@ class _Replay:
     def add(self, frames: list[Frame], gap: int) -> None:
         batch = Batch.of([frame.octets for frame in frames], [gap] * len(frames))
         future = self.hardware.submit(self._send, batch)
-        steps = [self.model.frame(frame.octets) for frame in frames]
+        self._follow(behind=1)
         got = future.result()
-        messages, som, eot = self._place(frames, steps, batch, got)
-        self._meet(got, Expected.of(steps), messages, som, eot)
-        self.result.frames += len(frames)
+        self._hear(got)
+        self._sent.append((frames, batch, got))
+        if self.recorder:
+            self._aim()
+            self.recorder.write(self.core)
+
+    def _hear(self, got: Capture) -> None:
+        """Tell the model what the book did."""
+        self.events.hear((name, (stream := got.streams[name]).cycles.tolist(), stream.rows)
+                         for name in book_events.STREAMS)
+
+    def _follow(self, behind: int) -> None:
+        """Let the model see all batches but the last ``behind``, and compare."""
+        while len(self._sent) > behind:
+            frames, batch, got = self._sent.popleft()
+            steps = [self._step(frame) for frame in frames]
+            messages, som, eot = self._place(frames, steps, batch, got)
+            self._meet(got, Expected.of(steps), messages, som, eot)
+            self.result.frames += len(frames)
+
+    def _step(self, frame: Frame):
+        try:
+            return self.model.frame(frame.octets)
+        except ValueError as error:  # an event of the hardware's that cannot be; from here on both differ
+            self.comparison.impossible(str(error))
+            return self.model.frame(b"")
 
     def _send(self, batch: Batch) -> Capture:
         if self.recorder:
@@ -154,9 +180,6 @@ class _Replay:
         self._note_orders(self.latency.add(got, messages, som, eot), got.tx)
         self._note_symbols(got)
         self.result.messages.update(chr(row[3] & 0xFF) for row in got.streams["messages"].rows)
-        if self.recorder:
-            self._aim()
-            self.recorder.write(self.core)
 
     def _note_orders(self, measured: list[tuple[int, int]], frames: list[OrderFrame]) -> None:
         for (message, cycles), frame in zip(measured, frames, strict=False):
@@ -199,13 +222,18 @@ class _Replay:
 
     def finish(self) -> None:
         """Let everything in flight arrive, then settle the account."""
-        nothing = np.empty(0, np.int64)
-        while True:
+        tail = []
+        while not tail or tail[-1].tx or any(len(stream) for stream in tail[-1].streams.values()):
             self.core.idle(_QUIET)
-            got = self.core.capture()
-            self._meet(got, Expected(), nothing, nothing, nothing)
-            if not got.tx and not any(len(stream) for stream in got.streams.values()):
-                break
+            tail.append(self.core.capture())
+            self._hear(tail[-1])
+        self._follow(behind=0)
+        nothing, expected = np.empty(0, np.int64), Expected.of([self.model.settle()])
+        for got in tail:
+            self._meet(got, expected, nothing, nothing, nothing)
+            expected = Expected()
+        for window, cycle, fault in self.events.unlawful:
+            self.comparison.unlawful(window, cycle, fault)
         result, comparison = self.result, self.comparison
         result.cycles, result.counters = self.core.cycle, self.core.counters()
         result.expected_counters = {stage: dict(counters) for stage, counters in self.model.counters.items()}

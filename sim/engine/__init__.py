@@ -12,9 +12,11 @@ from pathlib import Path
 
 from sim import simulators
 
-from .native import ALL_PORTS, HARNESS, Batch, Capture, Engine, EngineError, OrderFrame, Ports, Snapshot, Stream
+from .boundary import EngineError, Ports, Stream
+from .native import ALL_PORTS, Batch, Capture, Engine, OrderFrame, Snapshot
 
-__all__ = ["Batch", "Capture", "Engine", "EngineError", "OrderFrame", "Ports", "Snapshot", "Stream", "build"]
+__all__ = ["Batch", "Capture", "Engine", "EngineError", "OrderFrame", "Ports", "Snapshot", "Stream", "build",
+           "compile_harness"]
 
 TOP = "tickwire"
 
@@ -24,9 +26,17 @@ def build(verilog: Path, directory: Path, *, ports: Ports = ALL_PORTS, waves: bo
 
     ``waves`` builds in waveforms and snapshots, at some cost in speed.
     """
+    return compile_harness(verilog, directory, toplevel=TOP, harness="harness.cpp", ports=ports, waves=waves)
+
+
+def compile_harness(verilog: Path, directory: Path, *, toplevel: str, harness: str, ports: Ports,
+                    waves: bool = False) -> Path:
+    """``verilog`` and ``harness``, a file of this folder, as a shared library, cached below ``directory``."""
     header = Path(directory) / "ports" / hashlib.sha256(ports.header().encode()).hexdigest()[:12] / "ports.h"
     if not header.exists():
         header.parent.mkdir(parents=True, exist_ok=True)
         header.write_text(ports.header())
-    return simulators.verilate(verilog=verilog, toplevel=TOP, harness=HARNESS, headers=[header],
-                               build_dir=Path(directory), trace=waves, savable=waves)
+    here = Path(__file__).parent
+    return simulators.verilate(verilog=verilog, toplevel=toplevel, harness=here / harness,
+                               headers=[header, here / "boundary.h"], build_dir=Path(directory), trace=waves,
+                               savable=waves)

@@ -3,10 +3,7 @@
 // One cycle c: inputs are set while the clock is low, outputs settle and are sampled, the clock rises. "At edge c" is
 // what hdl/ and the cocotb benches mean by it: the value that a flip-flop sees at rising edge c.
 //
-// ports.h is generated (sim/engine/native.py) and names what the core offers:
-//     #define STREAMS(X)  X(messages) X(updates) ...     ports <name>_valid and <name>_payload
-//     #define COUNTERS(X) X(feed) X(book) ...            ports <name>_counters
-// Widths come from the Verilated class. Python owns the batches that go in; the engine owns what comes out until
+// Streams and counters are of boundary.h. Python owns the batches that go in; the engine owns what comes out until
 // engine_clear().
 
 #include <algorithm>
@@ -28,27 +25,9 @@ using Wave = VerilatedVcdC;
 #include "verilated_save.h"
 #endif
 
-#include "ports.h"
+#include "boundary.h"
 
 namespace {
-
-using Words = std::vector<uint64_t>;
-
-template <typename T> constexpr unsigned words_of(const T&) { return 1; }
-template <std::size_t N> constexpr unsigned words_of(const VlWide<N>&) { return (N + 1) / 2; }
-
-template <typename T> void append(Words& to, const T& port) { to.push_back(port); }
-template <std::size_t N> void append(Words& to, const VlWide<N>& port) {
-    for (std::size_t i = 0; i < N; i += 2)
-        to.push_back(port[i] | (i + 1 < N ? static_cast<uint64_t>(port[i + 1]) << 32 : 0));
-}
-
-enum {
-#define X(name) name##_stream,
-    STREAMS(X)
-#undef X
-    stream_count
-};
 
 enum { tx_offered, tx_accepted, tx_last, tx_octets, tx_error, tx_columns };
 
@@ -146,7 +125,7 @@ struct Engine {
     uint64_t held_back = 0;  // cycles in which RX was offered a beat and not ready
     Pattern rx_pattern, tx_pattern;
 
-    Words stream_cycles[stream_count], stream_words[stream_count];
+    Streams streams;
     Words beats;  // cycle at which each RX beat was accepted
     Tx tx;
 
@@ -167,6 +146,7 @@ struct Engine {
         top = std::make_unique<Vtickwire>(&context);
         top->clk = 0;
         top->kill = 0;
+        top->snapshot_valid = 0;  // no host loads a snapshot here
         idle_rx();
     }
     ~Engine() { top->final(); }
@@ -182,13 +162,7 @@ struct Engine {
         dump(0);
         const bool ready = t.rx_tready;
         held_back += t.rx_tvalid && !ready;
-#define X(name)                                                     \
-        if (t.name##_valid) {                                       \
-            stream_cycles[name##_stream].push_back(cycle);          \
-            append(stream_words[name##_stream], t.name##_payload);  \
-        }
-        STREAMS(X)
-#undef X
+        streams.sample(t, cycle);
         if (t.tx_tvalid) tx.take(t, cycle);
         t.clk = 1;
         t.eval();
@@ -223,8 +197,7 @@ struct Engine {
 
 extern "C" {
 
-Engine* engine_new() { return new Engine; }
-void engine_free(Engine* e) { delete e; }
+Engine* engine_new(uint64_t) { return new Engine; }  // starts with zeros, whatever the seed
 
 // Reset for `cycles` edges, then wait for `ready`. Returns 0 if it does not come within `limit` cycles.
 int engine_reset(Engine* e, uint64_t cycles, uint64_t limit) {
@@ -255,26 +228,7 @@ uint64_t engine_frames(Engine* e, const uint8_t* octets, const uint32_t* lengths
     return count;
 }
 
-void engine_idle(Engine* e, uint64_t cycles) {
-    while (cycles--) e->step();
-}
-
-uint64_t engine_cycle(const Engine* e) { return e->cycle; }
 uint64_t engine_held_back(const Engine* e) { return e->held_back; }
-
-uint64_t engine_stream(Engine* e, int stream, const uint64_t** cycles, const uint64_t** words) {
-    *cycles = e->stream_cycles[stream].data();
-    *words = e->stream_words[stream].data();
-    return e->stream_cycles[stream].size();
-}
-
-// 64-bit words of one record of `stream`.
-unsigned engine_words(Engine* e, int stream) {
-#define X(name) if (stream == name##_stream) return words_of(e->top->name##_payload);
-    STREAMS(X)
-#undef X
-    return 0;
-}
 
 uint64_t engine_beats(const Engine* e, const uint64_t** cycles) {
     *cycles = e->beats.data();
@@ -290,20 +244,9 @@ uint64_t engine_tx(const Engine* e, const uint64_t** frames, const uint8_t** oct
 
 // Forget what was collected; the frame that TX is in the middle of is kept.
 void engine_clear(Engine* e) {
-    for (auto& words : e->stream_cycles) words.clear();
-    for (auto& words : e->stream_words) words.clear();
+    e->streams.clear();
     e->beats.clear();
     e->tx.clear();
-}
-
-// All counters of all stages, in the order of COUNTERS. Returns how many; `to` may be null.
-uint64_t engine_counters(Engine* e, uint64_t* to) {
-    Words words;
-#define X(name) append(words, e->top->name##_counters);
-    COUNTERS(X)
-#undef X
-    if (to) std::memcpy(to, words.data(), 8 * words.size());
-    return words.size();
 }
 
 // Waveforms and snapshots exist in a traced build only; elsewhere these return 0.
@@ -366,5 +309,7 @@ void engine_restore(Engine* e, const Snapshot* snapshot) {
 }
 
 void snapshot_free(Snapshot* snapshot) { delete snapshot; }
+
+BOUNDARY_FUNCTIONS
 
 }  // extern "C"

@@ -1,17 +1,18 @@
 """A small component with the core's ports, and its model: what engine, comparison and replay are tested with.
 
 A frame is one ITCH message without any header. It becomes a ``messages`` record; a locate below 4 makes an update, an
-A an order of 27 octets. The records carry recognisable values, wide, signed and partly filled ones among them.
+A an order of 27 octets; with the update of an F come a window and a load, with that of a D a depth. The records carry recognisable values, wide, signed and partly filled ones among them.
 """
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from functools import cache
 from os import getpid
 from pathlib import Path
 
 from amaranth import *
-from amaranth.lib import fifo, wiring
+from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.export import write_verilog
@@ -27,6 +28,7 @@ TICK_TO_TRADE = FEED + BOOK + STRATEGY + RISK + ENCODE + TRANSMIT
 SWEEP = 20  #: cycles until ready
 FRAME = 27  #: octets of an order frame
 QUEUE = 64
+WINDOW = 16_000  #: both bounds of every window: lawful with either tick, and empty
 DIRECTORY = Path("build/native")
 
 
@@ -57,7 +59,8 @@ def frames(rng: random.Random, count: int) -> list[bytes]:
 class StandIn(wiring.Component):
     def __init__(self):
         super().__init__(
-            {"rx": In(RX), "tx": Out(TX), "kill": In(1), "ready": Out(1)}
+            {"rx": In(RX), "tx": Out(TX), "kill": In(1), "ready": Out(1),
+             "snapshot": In(stream.Signature(layout(spec.SNAPSHOT)))}
             | {record.stream: Out(records(record)) for record in spec.RECORDS}
             | {f"{stage}_counters": Out(counters(stage)) for stage in COUNTERS}
         )
@@ -70,6 +73,7 @@ class StandIn(wiring.Component):
         m.d.comb += self.ready.eq(sweep == SWEEP)
         message = self._feed(m)
         update = self._book(m)
+        self._events(m, update)
         self._indicators(m, update)
         self._orders(m, update)
         m.d.comb += self.messages.payload.message.eq(message)
@@ -114,6 +118,16 @@ class StandIn(wiring.Component):
         with m.If(known):
             m.d.sync += seen.eq(seen + 1)
         return update
+
+    def _events(self, m, update):
+        windows, depths, loads = self.windows, self.depths, self.loads
+        added, deleted = (self.updates.valid & (update.type == ord(code)) for code in "FD")
+        for each, when in (windows, added), (loads, added), (depths, deleted):
+            m.d.comb += [each.valid.eq(when), each.payload.message.eq(update.message + 1),
+                         each.payload.symbol.eq(update.symbol)]
+        m.d.comb += [windows.payload.low.eq(WINDOW), windows.payload.high.eq(WINDOW),
+                     loads.payload.reference.eq(update.match), depths.payload.price_4.eq(update.bid_price),
+                     self.snapshot.ready.eq(1)]
 
     def _indicators(self, m, update):
         notional = Signal(80)
@@ -179,6 +193,9 @@ def _zero_counters():
 class Step:
     messages: list = field(default_factory=list)
     updates: list = field(default_factory=list)
+    windows: list = field(default_factory=list)
+    depths: list = field(default_factory=list)
+    loads: list = field(default_factory=list)
     indicators: list = field(default_factory=list)
     vwaps: list = field(default_factory=list)
     intents: list = field(default_factory=list)
@@ -193,15 +210,20 @@ class Model:
 
     def __init__(self, wrong=None):
         self.counters = _zero_counters()
+        self.events = deque()  # it knows them without being told
         self.wrong = wrong or {}
         self.number = self.updates = self.notional = self.position = self.reference = 0
 
     def _say(self, step, record, **values):
         blank = dict.fromkeys(record.tuple._fields, 0)
         made = record.tuple(**blank | values)
+        self.events.clear()
         twist = self.wrong.get((record.stream, values["message"]), {})
         if twist is not None:
             getattr(step, record.stream).append(made._replace(**twist))
+
+    def settle(self):
+        return Step()
 
     def frame(self, octets, error=False):
         step = Step()
@@ -218,6 +240,12 @@ class Model:
         time, price = int.from_bytes(octets[5:11], "big"), int.from_bytes(padded[32:36], "big")
         self._say(step, spec.UPDATE, timestamp=time, type=octets[0], bid_known=1, bid_price=price,
                   match=int.from_bytes(padded[11:19], "big"), bid_quantity=self.updates, **common)
+        match = int.from_bytes(padded[11:19], "big")
+        if octets[:1] == b"F":
+            self._say(step, spec.WINDOW, message=number + 1, symbol=symbol, low=WINDOW, high=WINDOW)
+            self._say(step, spec.LOAD, message=number + 1, symbol=symbol, reference=match)
+        if octets[:1] == b"D":
+            self._say(step, spec.DEPTH, message=number + 1, symbol=symbol, price_4=price)
         self.updates += 1
         self.notional += octets[0] << 60
         self._say(step, spec.INDICATOR, vwap_known=1, notional=self.notional % (1 << 80), **common)

@@ -59,7 +59,8 @@ def test_equal_is_zero_differences_and_everything_was_compared(hardware, clean):
 
 
 @pytest.mark.parametrize(("stream", "stage", "field"), [
-    ("messages", "feed", "sequence"), ("updates", "book", "bid_price"), ("indicators", "indicators", "notional"),
+    ("messages", "feed", "sequence"), ("updates", "book", "bid_price"), ("windows", "book", "low"),
+    ("depths", "book", "price_4"), ("loads", "book", "reference"), ("indicators", "indicators", "notional"),
     ("vwaps", "indicators", "vwap"), ("intents", "strategy", "quantity"), ("decisions", "risk", "position"),
     ("orders", "order", "user_ref_num"),
 ])

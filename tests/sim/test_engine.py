@@ -207,5 +207,7 @@ def test_unpack_inverts_pack(record):
 
 def test_ports_header_is_remade_for_other_ports():
     some = engine.Ports(streams=(records.MESSAGE,), counters=("feed",))
-    assert some.header() == "#define STREAMS(X) X(messages)\n#define COUNTERS(X) X(feed)\n"
+    assert some.header() == "#define STREAMS(X) X(messages)\n#define COUNTERS(X) X(feed_counters)\n"
+    alone = engine.Ports(streams=(records.MESSAGE,), counters=("feed",), alone=True)
+    assert alone.header() == "#define STREAMS(X) X(messages)\n#define COUNTERS(X) X(counters)\n"
 

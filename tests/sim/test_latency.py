@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from sim.engine import Batch, Capture, Engine, OrderFrame, Stream
-from sim.latency import FIRST_TO_FIRST, TICK_TO_TRADE, TRANSMIT, WAIT, Histogram, Latency
+from sim.latency import DEPTH, FIRST_TO_FIRST, TICK_TO_TRADE, TRANSMIT, WAIT, DepthDelay, Histogram, Latency
 from spec import config
-from spec.records import RECORDS
+from spec.records import DEPTH as DEPTH_RECORD
+from spec.records import RECORDS, UPDATE
 from tests.sim import standin
 
 DESIGN = config.preset("small")
@@ -38,6 +39,7 @@ def test_every_stage_to_the_cycle(batches):
     frames = standin.frames(random.Random(21), 200)
     latency = _measure(frames, gap=6, batches=batches)
     rows = {row.name: row for row in latency.table}
+    del rows[DEPTH]  # the stand-in's depths follow deletes alone
     expected = {
         "feed": standin.FEED, "book": standin.BOOK, "indicators": standin.INDICATORS, "vwap quotient": standin.VWAP,
         "strategy": standin.STRATEGY, "risk": standin.RISK, "encode": standin.ENCODE, TRANSMIT: standin.TRANSMIT,
@@ -116,3 +118,26 @@ def test_percentiles_are_exact():
     assert [cycles.percentile(p) for p in (0, 50, 99, 99.9, 100)] == [1, 500, 990, 999, 1000]
     with pytest.raises(ValueError, match="empty"):
         Histogram().percentile(50)
+
+
+def _stream(record, *rows):
+    """From (cycle, fields) of each record."""
+    made = [record.pack(record.tuple(**dict.fromkeys(record.tuple._fields, 0) | fields)) for _, fields in rows]
+    words = [[word >> 64 * i & (1 << 64) - 1 for i in range(-(-record.bits // 64))] for word in made]
+    width = -(-record.bits // 64)
+    return Stream(record, np.array([cycle for cycle, _ in rows], np.uint64), np.array(words, np.uint64).reshape(-1, width))
+
+
+@pytest.mark.parametrize("batches", [1, 2])
+def test_depth_is_late_by_the_cycles_from_the_change_that_it_shows_first(batches):
+    """A change of a side's best waits for the first depth of that side that holds it; any other for nothing."""
+    updates = [(10, {"message": 0, "symbol": 1}), (20, {"message": 1, "symbol": 1, "bid_price": 5}),
+               (30, {"message": 2, "symbol": 1, "bid_price": 6}), (40, {"message": 3, "symbol": 1, "bid_price": 6}),
+               (50, {"message": 4, "symbol": 1, "bid_price": 6, "ask_orders": 1})]
+    depths = [(35, {"message": 2, "symbol": 1}), (60, {"message": 5, "symbol": 1, "side": 1}),
+              (61, {"message": 5, "symbol": 0}), (90, {"message": 5, "symbol": 1})]
+    delay = DepthDelay()
+    for since, until in {1: [(0, 100)], 2: [(0, 45), (45, 100)]}[batches]:
+        delay.add(*(_stream(record, *(row for row in rows if since <= row[0] < until))
+                    for record, rows in ((UPDATE, updates), (DEPTH_RECORD, depths))))
+    assert delay.histogram.counts == {15: 1, 10: 1, 60: 1}
