@@ -27,8 +27,9 @@ class Order(wiring.Component):
     """Encodes approved orders and sends them. Refused decisions leave no trace here.
 
     Latency from a decision to its record on ``orders`` ``Encode.LATENCY`` cycles; to the first beat of its frame
-    ``LATENCY`` cycles when the wire is idle, else directly after the frame before. Initiation interval 1 until
-    ``queue_full`` rises; one frame takes 13 or 14 beats.
+    ``LATENCY`` cycles when the wire is idle, else directly after the frame before: the first octets of a frame are
+    constant and wait for nothing but the approval. Initiation interval 1 until ``queue_full`` rises; one frame takes 13
+    or 14 beats.
 
     Members
     -------
@@ -64,23 +65,20 @@ class Order(wiring.Component):
         m.d.comb += [
             self.orders.valid.eq(encode.orders.valid),
             self.orders.payload.eq(encode.orders.payload),
+            transmit.coming.eq(encode.approved),
             transmit.orders.valid.eq(encode.orders.valid),
             transmit.orders.payload.eq(encode.orders.payload),
         ]
         connect(m, transmit.tx, flipped(self.tx))
 
-        # Counted from the decision on: what encode holds already needs a row of the queue. Compared before it is known
-        # whether one comes or goes.
+        # Of what waits, compared before it is known whether one comes or goes.
         high = self._design.order.queue - IN_FLIGHT
-        waiting = Signal(range(high + IN_FLIGHT + 1))
-        comes = Signal()
-        goes = transmit.started
-        m.d.comb += comes.eq(self.decisions.valid & (self.decisions.payload.refusals == 0))
+        comes, goes, waiting = encode.approved, transmit.started, transmit.waiting
         m.d.sync += self.queue_full.eq(waiting >= high)
         with m.If(comes & ~goes):
-            m.d.sync += [waiting.eq(waiting + 1), self.queue_full.eq(waiting >= high - 1)]
+            m.d.sync += self.queue_full.eq(waiting >= high - 1)
         with m.If(goes & ~comes):
-            m.d.sync += [waiting.eq(waiting - 1), self.queue_full.eq(waiting > high)]
+            m.d.sync += self.queue_full.eq(waiting > high)
 
         count(m, self.counters, "orders", encode.orders.valid)
         count(m, self.counters, "frames", transmit.frame_sent)

@@ -11,14 +11,16 @@ class Checksum(wiring.Component):
     """One's complement sum of pseudo-header, TCP header and payload, inverted (RFC 9293, section 3.1).
 
     The sum of everything constant is one word; only words with a varying octet are added, three at a time.
-    Latency ``LATENCY`` cycles, initiation interval 1.
+    Latency ``LATENCY`` cycles from ``take``, initiation interval 1.
 
     Members
     -------
+    take
+        Sum ``varying`` as it stands.
     varying
         The varying octets of the frame, in the order of ``Template.varying``.
     checksum
-        In host order.
+        In host order, of what was taken ``LATENCY`` cycles before or earlier.
     """
 
     def __init__(self, *, template: Template):
@@ -28,7 +30,7 @@ class Checksum(wiring.Component):
         while words > 1:
             depth, words = depth + 1, -(-words // 3)
         self.LATENCY = depth + 2
-        super().__init__({"varying": In(8 * len(template.varying)), "checksum": Out(16)})
+        super().__init__({"take": In(1), "varying": In(8 * len(template.varying)), "checksum": Out(16)})
 
     @staticmethod
     def _group(template: Template) -> list[dict[int, int]]:
@@ -47,15 +49,17 @@ class Checksum(wiring.Component):
             high, low = (self.varying.word_select(word[i], 8) if i in word else zero for i in (0, 1))
             terms.append(Cat(low, high))
 
-        def register(value, name):
+        def register(value, name, enable=1):
             held = Signal.like(value, name=name)
-            m.d.sync += held.eq(value)
+            with m.If(enable):
+                m.d.sync += held.eq(value)
             return held
 
         level = 0
         while len(terms) > 1:
             groups = [terms[i : i + 3] for i in range(0, len(terms), 3)]
-            terms = [register(sum(group[1:], group[0]), f"sum_{level}_{i}") for i, group in enumerate(groups)]
+            terms = [register(sum(group[1:], group[0]), f"sum_{level}_{i}", 1 if level else self.take)
+                     for i, group in enumerate(groups)]
             level += 1
         total = terms[0]
         # Two end-around carries: the first leaves at most one more.

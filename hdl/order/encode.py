@@ -27,6 +27,8 @@ class Encode(wiring.Component):
     -------
     decisions
         Verdicts of risk.
+    approved
+        The decision has no refusals: its order follows in the next cycle. Combinational.
     orders
         One record per approved decision, in the same order.
     """
@@ -34,6 +36,7 @@ class Encode(wiring.Component):
     LATENCY = 1
 
     decisions: In(records(DECISION))
+    approved: Out(1)
     orders: Out(records(ORDER))
 
     def __init__(self, *, design: Design):
@@ -52,14 +55,13 @@ class Encode(wiring.Component):
         stock = rom.read_port()
         m.d.comb += stock.addr.eq(decision.symbol)
 
-        approved = Signal()
-        m.d.comb += approved.eq(self.decisions.valid & (decision.refusals == 0))
+        m.d.comb += self.approved.eq(self.decisions.valid & (decision.refusals == 0))
         next_user_ref_num = Signal(32, init=order.user_ref_num)
         next_sequence = Signal(32, init=order.tcp_sequence)
         side = Signal(8)
         quantity, price = Signal(32), Signal(32)
-        m.d.sync += self.orders.valid.eq(approved)
-        with m.If(approved):
+        m.d.sync += self.orders.valid.eq(self.approved)
+        with m.If(self.approved):
             m.d.sync += [
                 record.message.eq(decision.message),
                 record.user_ref_num.eq(next_user_ref_num),

@@ -115,7 +115,7 @@ def test_frame_octet_by_octet(design, length):
 @pytest.mark.parametrize("idle", [1, 2, 7, 30])
 def test_latency_on_an_idle_wire(idle):
     run = Run([*[None] * idle, decision(), *[None] * 40, decision(message=4)])
-    assert (Encode.LATENCY, Transmit.LATENCY, Order.LATENCY) == (1, 1, 2)
+    assert (Encode.LATENCY, Transmit.LATENCY, Order.LATENCY) == (1, 0, 1)
     given = [idle, idle + 41]
     assert list(run.orders) == [cycle + Encode.LATENCY for cycle in given]
     assert [o.message for o in run.orders.values()] == [3, 4]
@@ -152,7 +152,7 @@ def test_refused_decision_leaves_no_trace():
 
 def test_frames_follow_each_other_without_a_gap():
     run = Run([decision(message=i) for i in range(7)])
-    assert list(run.beats) == list(range(2, 2 + 7 * 14))
+    assert list(run.beats) == list(range(1, 1 + 7 * 14))
     assert [fields(f[54:])["user_ref_num"] for f in run.frames] == [1, 2, 3, 4, 5, 6, 7]
 
 
@@ -160,7 +160,28 @@ def test_frames_follow_each_other_without_a_gap():
 def test_order_that_arrives_as_a_frame_ends(distance):
     run = Run([decision(), *[None] * (distance - 1), decision()])
     start = max(distance, 14)
-    assert list(run.beats) == [2 + beat for beat in range(14)] + [2 + start + beat for beat in range(14)]
+    assert list(run.beats) == [1 + beat for beat in range(14)] + [1 + start + beat for beat in range(14)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_first_beat_by_the_law(seed):
+    """SOF = max(decision + LATENCY, end of the frame before + 1), whatever the wire does; refusals start nothing."""
+    rng = random.Random(seed)
+    share = rng.choice([0.3, 0.8, 1])
+    gaps = [rng.choice([1, 2, 13, 14, 15, 40]) for _ in range(12)]
+    schedule = []
+    for message, gap in enumerate(gaps):
+        refused = decision(refusals=rng.choice([r for r in Refusal if r]))
+        schedule += [decision(message=message), *(rng.choice([None, refused]) for _ in range(gap - 1))]
+    given = [cycle for cycle, d in enumerate(schedule) if d is not None and not d.refusals]
+    run = Run(schedule, ready=lambda cycle: rng.random() < share, cycles=len(schedule) + 14 * 60,
+              design=variant(queue=16))
+    assert [o.message for o in run.orders.values()] == [*range(12)]
+    assert list(run.orders) == [cycle + Encode.LATENCY for cycle in given]
+    ends = [cycle for cycle, (_, _, last, _) in run.beats.items() if last]
+    starts = [run.offered[14 * n] for n in range(12)]
+    assert starts == [max(cycle + Order.LATENCY, end + 1) for cycle, end in zip(given, [-1, *ends[:-1]], strict=True)]
+    assert len(run.frames) == 12
 
 
 @pytest.mark.parametrize("seed", range(3))
