@@ -24,8 +24,8 @@ def small(**sections) -> Design:
 
 
 def tiny(**sections) -> Design:
-    """Two symbols at $1.00 and $2.00 with their locates 1 and 2, a table of 34 orders and a ladder of 16 levels."""
-    symbols = [{"stock": "ONE", "reference": 10_000, "locate": 1}, {"stock": "TWO", "reference": 20_000, "locate": 2}]
+    """Two symbols at $2.00 and $3.00 with their locates 1 and 2, a table of 34 orders and a ladder of 16 levels."""
+    symbols = [{"stock": "ONE", "reference": 20_000, "locate": 1}, {"stock": "TWO", "reference": 30_000, "locate": 2}]
     book = {"tables": 2, "buckets": 16, "ways": 1, "spill": 2, "levels": 16, "min_orders_per_symbol": 1,
             "assume_trading": True}
     return small(symbols=symbols, **{"book": {**book, **sections.pop("book", {})}, **sections})

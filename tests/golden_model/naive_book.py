@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from golden_model.decode import decode_record
 from spec.config import Design
-from spec.ladder import ASK, BID, Zone, locate_price, window_base
+from spec.ladder import ASK, BID, Window, Zone, window_around, zone_of
 from spec.order_table import bucket_of
-from spec.records import UPDATE, Trade
+from spec.records import DEPTH, UPDATE, Trade
 
 
 class NaiveOrder(NamedTuple):
@@ -30,8 +30,35 @@ class NaiveBook:
         self.history = []  # every (symbol, message type, state) that matters later, in order
         self.faults = set()  # (symbol, name)
         self.locates = {s.locate: i for i, s in enumerate(design.symbols) if s.locate}
+        self.windows = {(i, side): window_around(s.reference, s.tick, design.book.levels)
+                        for i, s in enumerate(design.symbols) for side in (BID, ASK)}
+        self.messages = []  # every one, in order
+
+    def window(self, symbol: int, side: int, low: int, high: int) -> None:
+        self.counters["windows"] += 1
+        self.windows[symbol, side] = Window(low, high)
+
+    def load(self, symbol: int, side: int, reference: int, price: int, shares: int) -> None:
+        self.counters["loads"] += 1
+        self.add(reference, symbol, side, price, shares)
+
+    def vouch(self, symbol: int) -> None:
+        self.counters["vouched"] += 1
+        self.faults.discard((symbol, "unknown_reference"))
+
+    def published_depth(self, symbol: int, side: int) -> tuple:
+        low, high = self.windows[symbol, side]
+        fault = any(m.gap for m in self.messages) or any(about == symbol for about, _ in self.faults)
+        known = self.level(symbol, side, fault)[0]
+        worse = any(self.zone(symbol, side, o.price) == Zone.WORSE for o in self.orders
+                    if (o.symbol, o.side) == (symbol, side))
+        levels = [level for level in self.depth(symbol, side) if low <= level[0] < high][:5] if known else []
+        values = [value for level in levels + 5 * [(0, 0, 0)] for value in level][:15]
+        return DEPTH.tuple(len(self.messages), symbol, side, low, high, known, len(levels),
+                           int(bool(known) and len(levels) < 5 and worse), *values)
 
     def message(self, record):
+        self.messages.append(record)
         m, config = decode_record(record), self.design.book
         kind = m.type.decode()
         self.history.append((m, None))
@@ -124,9 +151,8 @@ class NaiveBook:
         return [(p, sum(o.shares for o in orders if o.price == p), sum(o.price == p for o in orders)) for p in prices]
 
     def zone(self, symbol: int, side: int, price: int) -> Zone:
-        s, levels = self.design.symbols[symbol], self.design.book.levels
-        base = window_base(s.reference, s.tick, levels)
-        return locate_price(price, side=side, base=base, tick=s.tick, levels=levels)[0]
+        tick = self.design.symbols[symbol].tick
+        return zone_of(price, side=side, tick=tick, window=self.windows[symbol, side])
 
     def find(self, reference: int) -> NaiveOrder | None:
         return next((o for o in self.orders if o.reference == reference), None)

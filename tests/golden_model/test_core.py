@@ -15,7 +15,8 @@ from golden_model.risk import Risk
 from golden_model.strategy import Strategy
 from spec.config import preset
 from spec.counters import COUNTERS
-from spec.records import RECORDS, Refusal, Side
+from spec.ladder import ASK, BID, window_around
+from spec.records import DEPTH, LOAD, RECORDS, WINDOW, Refusal, Side
 from tests.golden_model.build import datagram, itch_message, nonzero, small
 
 DESIGN = preset("small")
@@ -58,6 +59,28 @@ def test_the_harness_may_say_that_the_queue_was_full():
     core = Core(DESIGN)
     core.queue_full.add(6)
     assert Refusal(core.frame(datagram(*OPEN, *LEAN)).decisions[0].refusals) == Refusal.ORDER_QUEUE_FULL
+
+
+def test_events_happen_between_the_messages_of_a_frame():
+    core = Core(DESIGN)
+    low, high = window_around(REFERENCE + 10_000, 100, DESIGN.book.levels)
+    moved = WINDOW.tuple(6, 0, ASK, low, high)
+    load = LOAD.tuple(6, 0, ASK, 9, REFERENCE + 300, 5, 0)
+    asked = DEPTH.tuple(6, 0, BID, *[0] * 20)
+    core.events += [moved, load, asked]
+    step = core.frame(datagram(*OPEN, *LEAN))
+    assert [u.ask_known for u in step.updates] == [1, 1, 1, 1, 1, 0], "the last message finds the asks out of reach"
+    assert (step.windows, step.loads, step.orders) == ([moved], [load], [])
+    (depth,) = step.depths
+    assert depth[:11] == (6, 0, BID, *window_around(REFERENCE, 100, 64), 1, 1, 0, REFERENCE, 200, 1)
+    core.events.append(WINDOW.tuple(7, 0, ASK, *window_around(REFERENCE, 100, 64)))
+    assert not core.frame(datagram(sequence=8)).windows
+    assert core.settle().windows and core.book.book(0).sides[ASK].known
+    assert nonzero(core.counters["book"]) == {
+        "updates": 6, "zone_better": 1, "windows": 2, "loads": 1, "depths": 1}
+    core.events.append(WINDOW.tuple(7, 0, ASK, low + 100, high))
+    with pytest.raises(ValueError, match=r"Window\(message=7, .* multiples of 800"):
+        core.settle()
 
 
 def test_counters_are_those_of_the_contract():
@@ -116,7 +139,7 @@ def test_is_the_composition_of_its_stages(frames):
     decisions = [risk.intent(i) for i in intents]
     orders = [o for d in decisions if (o := order.decision(d))]
     expected = Step([m for m, _ in messages], updates, [a for a, _ in averages], [v for _, v in averages], intents,
-                    decisions, orders, [order.frame(o) for o in orders], [n for _, n in messages])
+                    decisions, orders, [order.frame(o) for o in orders], [n for _, n in messages], [], [], [])
     core = Core(DESIGN)
     steps = list(core.run(frames))
     for name in Step._fields:
@@ -127,8 +150,11 @@ def test_is_the_composition_of_its_stages(frames):
 
 
 def test_every_record_fits_its_fields(frames):
-    packed = 0
-    for step in Core(DESIGN).run(frames):
+    packed, core = 0, Core(DESIGN)
+    for n, s in enumerate(DESIGN.symbols):
+        core.events += [LOAD.tuple(20, n, BID, 10**9 + n, s.reference, 1, 0), WINDOW.tuple(20, n, ASK, 16_000, 16_000),
+                        DEPTH.tuple(20, n, BID, *[0] * 20)]
+    for step in core.run(frames):
         for record in RECORDS:
             for values in getattr(step, record.stream):
                 assert record.unpack(record.pack(values)) == values
@@ -142,7 +168,7 @@ def test_the_same_frames_make_the_same_records(frames):
 
 def test_frames_before_ready_and_with_errors():
     core = Core(small())
-    assert core.frame(datagram(*OPEN), ready=False) == Step([], [], [], [], [], [], [], [], [])
+    assert core.frame(datagram(*OPEN), ready=False) == Step(*([] for _ in Step._fields))
     core.frame(datagram(*OPEN), error=True)
     assert nonzero(core.counters["feed"]) == {
         "frames": 2, "frame_not_ready": 1, "datagrams": 1, "messages": 3, "frame_error": 1}

@@ -41,6 +41,15 @@ def test_buckets_are_those_of_the_contract(book):
         assert table.buckets(reference) == [bucket_of(reference, t, bits) for t in range(book.tables)]
 
 
+@pytest.mark.parametrize("ways", [1, 3, 5, 7, 8])
+def test_any_number_of_ways(ways):
+    book = Book(tables=2, buckets=16, ways=ways, spill=1, levels=16)
+    table = OrderTable(book)
+    assert [table.insert(r) for r in SAME[: 2 * ways + 2]] == [True] * (2 * ways + 1) + [False]
+    assert {table.places[r] for r in SAME[: 2 * ways + 1]} == {
+        *((0, 3, way) for way in range(ways)), *((1, 5, way) for way in range(ways)), (SPILL, 0, 0)}
+
+
 @pytest.mark.parametrize("stride", [1, 4, 20])
 def test_fills_to_three_quarters_without_spilling(stride):
     """References of one symbol advance by multiples of four; DESIGN asks for well over 75 %."""

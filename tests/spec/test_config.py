@@ -6,6 +6,7 @@ import pytest
 
 from spec import config
 from spec.config import ConfigError, Design, load, parse, preset
+from spec.ladder import check_window, window_around
 
 PRESETS = sorted(path.stem for path in config.PRESETS.glob("*.toml"))
 TEXT = (config.PRESETS / "small.toml").read_text()
@@ -35,6 +36,7 @@ def test_presets_load(name):
 def test_presets_are_those_that_the_project_names():
     assert {"small", "demo", "u280"} <= set(PRESETS)
     assert len(preset("demo").symbols) == 16
+    assert [preset(name).book.levels for name in ("small", "demo", "u280")] == [64, 512, 512]
     with pytest.raises(ConfigError, match="preset 'big': no such preset; there are .*small"):
         preset("big")
 
@@ -53,6 +55,9 @@ def test_derived_values():
 @pytest.mark.parametrize(("old", "new", "key", "allowed"), [
     ("levels = 64", "levels = 63", "book.levels = 63", "a power of two"),
     ("levels = 64", "levels = 8192", "book.levels = 8192", "less than or equal to 4096"),
+    ("levels = 64", "levels = 8", "book.levels = 8", "greater than or equal to 16"),
+    ("ways = 4", "ways = 0", "book.ways = 0", "greater than or equal to 1"),
+    ("ways = 4", "ways = 9", "book.ways = 9", "less than or equal to 8"),
     ("tables = 2", "tables = 1", "book.tables = 1", "greater than or equal to 2"),
     ("tables = 2", 'tables = "2"', "book.tables = '2'", "valid integer"),
     ("tables = 2", "tables = true", "book.tables = True", "valid integer"),
@@ -83,12 +88,35 @@ def test_a_bad_value_is_named(old, new, key, allowed):
     ([('"MSFT"', '"AAPL"')], "symbols: stock = 'AAPL': each symbol once"),
     ([("reference = 2915200", "reference = 2915200\nlocate = 64")], r"symbols.0.locate = 64: below book.locates = 64"),
     ([("reference = 2915200", "reference = 2915250")], r"symbols.0.reference = 2915250: a multiple of tick = 100"),
-    ([("reference = 2915200", "reference = 4294967200")], r"symbols.0.reference = 4294967200: .* end below 2\*\*32"),
+    ([("reference = 2915200", "reference = 4294967200")],
+     r"symbols.0.reference = 4294967200: a ladder of 64 levels with tick = 100 holds prices from 10400 to 4294967100"),
+    ([("reference = 2915200", "reference = 10300")], r"symbols.0.reference = 10300: .* from 10400 to 4294967100"),
+    ([("reference = 4_200", "reference = 4294967288")],
+     r"symbols.3.reference = 4294967288: .* tick = 1 holds prices from 0 to 4294967287"),
     ([("[strategy]", "[strategy]\nquantity = 99_999")], r"strategy.quantity = 99999: at most risk.max_quantity = \d+"),
 ])
 def test_a_mismatch_between_parts_is_named(changes, expected):
     (fault,) = faults(changed(*changes))
     assert re.fullmatch(f"my.toml: {expected}.*", fault), fault
+
+
+@pytest.mark.parametrize(("old", "new"), [
+    ("ways = 4", "ways = 7"), ("reference = 2915200", "reference = 10400"), ("reference = 4_200", "reference = 0"),
+    ("reference = 2915200", "reference = 4294967100"), ("reference = 4_200", "reference = 4294967287")])
+def test_the_outermost_values_are_taken(old, new):
+    design = parse(changed((old, new)))
+    for symbol in design.symbols:
+        low, high = window_around(symbol.reference, symbol.tick, design.book.levels)
+        assert low <= symbol.reference < high
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_begins_with_lawful_windows(name):
+    design = preset(name)
+    for symbol in design.symbols:
+        window = window_around(symbol.reference, symbol.tick, design.book.levels)
+        check_window(window, symbol.tick, design.book.levels)
+        assert window.low <= symbol.reference < window.high
 
 
 def test_locates_may_repeat_only_when_unknown():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spec import config, fixed_point, itch, ouch, records, soupbintcp
 from spec.counters import COUNTERS
-from spec.records import RECORDS, Field, Record, Refusal
+from spec.records import DEPTH, DEPTH_LEVELS, LOAD, RECORDS, SNAPSHOT, WINDOW, Field, Record, Refusal
 
 SIGNED = Record("Thing", "things", "none", "", (Field("low", 3, ""), Field("signed", 4, "", signed=True)))
 
@@ -28,7 +28,7 @@ def test_refuses_a_wrong_number_of_values():
         SIGNED.pack((1, 2, 3))
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
+@pytest.mark.parametrize("record", [*RECORDS, SNAPSHOT], ids=lambda r: r.name)
 def test_survives_packing(record):
     @given(st.integers(0, (1 << record.bits) - 1))
     def check(word):
@@ -45,6 +45,21 @@ def test_names():
         names = [f.name for f in record.fields]
         assert len(set(names)) == len(names) and names[0] == "message"
         assert all(f.unit and 1 <= f.bits for f in record.fields)
+
+
+def test_a_snapshot_goes_in_and_comes_back_as_a_load():
+    assert SNAPSHOT not in RECORDS and {WINDOW, DEPTH, LOAD} <= set(RECORDS)
+    assert LOAD.fields[1:] == SNAPSHOT.fields
+
+
+def test_a_depth_is_levels_of_an_update():
+    names = [f.name for f in DEPTH.fields]
+    assert names[:8] == ["message", "symbol", "side", "low", "high", "known", "levels", "cut"]
+    assert names[8:] == [f"{name}_{n}" for n in range(DEPTH_LEVELS) for name in ("price", "quantity", "orders")]
+    bits = {f.name: f.bits for f in DEPTH.fields} | {f.name: f.bits for f in records.UPDATE.fields}
+    assert DEPTH_LEVELS < 1 << bits["levels"]
+    for name in ("price", "quantity", "orders"):
+        assert bits[f"{name}_0"] == bits[f"bid_{name}"]
 
 
 def test_widths_hold_what_they_must():
