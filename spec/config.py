@@ -109,7 +109,7 @@ class Book(_Section):
 
 class Symbol(_Section):
     stock: str = Field(pattern=r"^[\x21-\x7e]{1,8}$")
-    reference: Price  #: 1/10 000 dollar; the ladder's windows are centred on it at reset
+    reference: Price  #: 1/10 000 dollar; the ladder's windows begin around it
     tick: Literal[1, 100] = 100  #: 1/10 000 dollar
     locate: int = Field(0, ge=0, lt=1 << 16)  #: known beforehand; 0 = learned from the stock directory
 
@@ -219,11 +219,12 @@ class Design(_Section):
                 faults.append(f"{where}.locate = {symbol.locate}: below book.locates = {book.locates}")
             if symbol.reference % symbol.tick:
                 faults.append(f"{where}.reference = {symbol.reference}: a multiple of tick = {symbol.tick}")
-            lowest = ladder.lowest_low(symbol.tick, book.levels)
+            # A ladder of cents begins up to a word above a dollar: a symbol in between begins below its windows.
+            lowest = ladder.DOLLAR if symbol.tick == ladder.CENT else 0
             beyond = ladder.highest_low(symbol.tick, book.levels) + book.levels * symbol.tick
             if not lowest <= symbol.reference < beyond:
-                faults.append(f"{where}.reference = {symbol.reference}: a ladder of {book.levels} levels with tick = "
-                              f"{symbol.tick} holds prices from {lowest} to {beyond - symbol.tick}")
+                faults.append(f"{where}.reference = {symbol.reference}: from {lowest} to {beyond - symbol.tick}, where "
+                              f"a ladder of {book.levels} levels with tick = {symbol.tick} can be")
         if self.strategy.quantity > self.risk.max_quantity:
             faults.append(f"strategy.quantity = {self.strategy.quantity}: at most risk.max_quantity = "
                           f"{self.risk.max_quantity}")

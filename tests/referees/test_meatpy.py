@@ -25,6 +25,8 @@ from golden_model.decode import decode
 from sim.generator import session
 from spec.config import preset
 from spec.itch import MESSAGES
+from spec.ladder import window_around
+from spec.records import DEPTH, DEPTH_LEVELS
 from tests.golden_model.build import Recorder, datagram
 from tests.referees.cases import FILES, REAL, design_for, encode, extremes, normal, read_file, stocks_of
 
@@ -113,14 +115,39 @@ def their_book(processor) -> tuple[list, list]:
     return (levels(lob.bid_levels), levels(lob.ask_levels)) if lob else ([], [])
 
 
-def compare_books(book, design, octets: list[bytes]) -> dict[str, int]:
+def depth_levels(depth) -> list[tuple[int, int, int]]:
+    """The levels that a ``Depth`` holds."""
+    values = depth[DEPTH.tuple._fields.index("price_0"):]
+    assert not any(values[3 * depth.levels :])
+    return [tuple(values[3 * n : 3 * n + 3]) for n in range(depth.levels)]
+
+
+def compare_depth(depth, side: list[tuple[int, int, int]]) -> int:
+    """A side's ``Depth`` against the referee's whole side; how many levels were compared."""
+    if depth.known:
+        assert depth_levels(depth) == side[: depth.levels]
+        assert depth.levels == min(DEPTH_LEVELS, len(side)) or depth.cut
+    return depth.levels
+
+
+def follow(book, design, symbol: int, side: int, best: int) -> None:
+    """Put the best price in the middle of the side's window, as hardware would."""
+    tick = design.symbols[symbol].tick
+    window = window_around(best, tick, design.book.levels)
+    if window != book.book(symbol).sides[side].window:
+        book.window(symbol, side, *window)
+
+
+def compare_books(book, design, octets: list[bytes], *, following: bool = False) -> dict[str, int]:
     """Compare the whole book after each message, and what was published of it; what was compared.
+
+    With ``following`` the windows of the message's symbol go where the referee has the best prices.
 
     Every one of meatpy's processors gets every message, as only its own stock and references tell it what is meant. The
     books compared after a message are those of the message's symbol; after the last one, all.
     """
     processors = [ITCH50MarketProcessor(s.stock, datetime(2019, 12, 30)) for s in design.symbols]
-    recorder, compared = Recorder(), {"books": 0, "not empty": 0, "published": 0, "faulty": 0}
+    recorder, compared = Recorder(), {"books": 0, "not empty": 0, "published": 0, "depth": 0, "faulty": 0}
     for number, message in enumerate(octets):
         if message[:1] != b"O":  # which it cannot read, and which changes no book
             theirs = ITCH50MarketMessage.from_bytes(message)
@@ -135,7 +162,11 @@ def compare_books(book, design, octets: list[bytes]) -> dict[str, int]:
         compared["books"] += 1
         compared["not empty"] += bool(bids or asks)
         compared["faulty"] += u.unknown_reference
-        for name, side in (("bid", bids), ("ask", asks)):
+        for n, (name, side) in enumerate((("bid", bids), ("ask", asks))):
+            compared["depth"] += compare_depth(book.depth(u.symbol, n), side)
+            if following and side:
+                follow(book, design, u.symbol, n, side[0][0])
+                compared["depth"] += compare_depth(book.depth(u.symbol, n), side)
             if getattr(u, f"{name}_known"):
                 best = tuple(getattr(u, f"{name}_{field}") for field in ("price", "quantity", "orders"))
                 assert best == (side[0] if side else (0, 0, 0)), f"message {number}"
@@ -145,12 +176,18 @@ def compare_books(book, design, octets: list[bytes]) -> dict[str, int]:
     return compared
 
 
-#: Of each file: updates whose book was compared, of these with orders in it, non-empty sides published, updates of
-#: symbols with a fault.
+#: Of each file: updates whose book was compared, of these with orders in it, non-empty sides published, levels of
+#: depths, updates of symbols with a fault.
 COMPARED = {
-    "premarket_20190730_500.itch": {"books": 500, "not empty": 500, "published": 710, "faulty": 0},
-    "premarket_20191230_500.itch": {"books": 500, "not empty": 500, "published": 697, "faulty": 0},
-    "open_20191230_1000.itch": {"books": 999, "not empty": 692, "published": 425, "faulty": 655},
+    "premarket_20190730_500.itch": {"books": 500, "not empty": 500, "published": 695, "depth": 1230, "faulty": 0},
+    "premarket_20191230_500.itch": {"books": 500, "not empty": 500, "published": 682, "depth": 1195, "faulty": 0},
+    "open_20191230_1000.itch": {"books": 999, "not empty": 692, "published": 408, "depth": 529, "faulty": 655},
+}
+#: With windows that follow the book, where every depth is compared before and after it.
+FOLLOWED = {
+    "premarket_20190730_500.itch": {"published": 705, "depth": 2502},
+    "premarket_20191230_500.itch": {"published": 683, "depth": 2402},
+    "open_20191230_1000.itch": {"published": 478, "depth": 1302},
 }
 UNKNOWN_REFERENCES = {"open_20191230_1000.itch": 399}  # as the data's own description says
 
@@ -164,11 +201,22 @@ def test_the_book_after_each_message(shared_data, name):
     assert book.counters["unknown_reference"] == UNKNOWN_REFERENCES.get(name, 0)
 
 
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_book_after_each_message_while_windows_follow_it(shared_data, name):
+    """Orders far from where the symbol was expected come into reach, so that more is published."""
+    octets = read_file(shared_data / FILES / name)
+    design = design_for(octets)
+    book = Book(design)
+    assert compare_books(book, design, octets, following=True) == COMPARED[name] | FOLLOWED[name]
+    assert FOLLOWED[name]["published"] > COMPARED[name]["published"] and book.counters["windows"] > 30
+
+
 def test_the_book_after_each_message_of_a_generated_session(seed):
     """Deep books, which the real excerpts do not have: every symbol of the demo design through a whole small day."""
     design = preset("demo")
     book, octets = Book(design), list(session(design, messages=6000, seed=seed))
-    compared = compare_books(book, design, octets)
+    compared = compare_books(book, design, octets, following=True)
+    assert compared["depth"] > 4 * compared["not empty"] and book.counters["windows"] > 50
     assert compared["books"] == book.counters["updates"] > 3000
     assert compared["not empty"] > 2500 and compared["published"] > 4000 and compared["faulty"] == 0
     assert not any(book.book(n).bids() or book.book(n).asks() for n in range(len(design.symbols))), "the day is over"

@@ -89,10 +89,10 @@ def test_a_bad_value_is_named(old, new, key, allowed):
     ([("reference = 2915200", "reference = 2915200\nlocate = 64")], r"symbols.0.locate = 64: below book.locates = 64"),
     ([("reference = 2915200", "reference = 2915250")], r"symbols.0.reference = 2915250: a multiple of tick = 100"),
     ([("reference = 2915200", "reference = 4294967200")],
-     r"symbols.0.reference = 4294967200: a ladder of 64 levels with tick = 100 holds prices from 10400 to 4294967100"),
-    ([("reference = 2915200", "reference = 10300")], r"symbols.0.reference = 10300: .* from 10400 to 4294967100"),
+     "symbols.0.reference = 4294967200: from 10000 to 4294967100, where a ladder of 64 levels with tick = 100 can be"),
+    ([("reference = 2915200", "reference = 9900")], "symbols.0.reference = 9900: from 10000 to 4294967100, .*"),
     ([("reference = 4_200", "reference = 4294967288")],
-     r"symbols.3.reference = 4294967288: .* tick = 1 holds prices from 0 to 4294967287"),
+     "symbols.3.reference = 4294967288: from 0 to 4294967287, where a ladder of 64 levels with tick = 1 can be"),
     ([("[strategy]", "[strategy]\nquantity = 99_999")], r"strategy.quantity = 99999: at most risk.max_quantity = \d+"),
 ])
 def test_a_mismatch_between_parts_is_named(changes, expected):
@@ -108,6 +108,11 @@ def test_the_outermost_values_are_taken(old, new):
     for symbol in design.symbols:
         low, high = window_around(symbol.reference, symbol.tick, design.book.levels)
         assert low <= symbol.reference < high
+
+
+def test_a_reference_just_above_a_dollar_begins_below_its_windows():
+    symbol = parse(changed(("reference = 2915200", "reference = 10000"))).symbols[0]
+    assert window_around(symbol.reference, symbol.tick, 64) == (10_400, 16_800)
 
 
 @pytest.mark.parametrize("name", PRESETS)
