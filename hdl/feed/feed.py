@@ -55,8 +55,8 @@ class Feed(wiring.Component):
         Delivered messages.
     ahead
         Of the message that may come on ``messages`` in the next cycle, while it is judged: a beat's cycle 2, with
-        integers in host order. One level of logic behind registers. However dense the traffic, ``valid`` is low in 5 of
-        13 cycles, since a block has 13 octets at least, and in 13 of 21 over deletes back to back.
+        integers in host order. At most two levels of logic behind registers. However dense the traffic, ``valid`` is
+        low in 5 of 13 cycles, since a block has 13 octets at least, and in 13 of 21 over deletes back to back.
     counters
         As ``spec.counters.FEED``; up to four cycles behind the wire.
     """

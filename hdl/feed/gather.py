@@ -44,7 +44,8 @@ class Gather(wiring.Component):
         Octet i of the message in bits 8i+7..8i, zero past its length, in the second cycle after the beat with its last
         octet was in ``beats``. (In other cycles: in the making.)
     coming
-        The first of these octets one cycle earlier, one level of logic behind registers; not cleared past the length.
+        The first of these octets one cycle earlier, two levels of logic at most behind registers; not cleared past the
+        length.
     """
 
     beats: In(BEATS)
