@@ -11,6 +11,8 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from .pipeline import delay
+
 
 def _checked(depth: int, rows: Mapping[int, int]) -> int:
     """Rows to build: at least two, since an address of no bits is no Verilog."""
@@ -176,4 +178,134 @@ class ForwardedMemory(wiring.Component):
             m.d.sync += held.eq(Mux(written(address), Value.cast(self.write_data), value))
             value = held
         m.d.comb += Value.cast(self.read_data).eq(value)
+        return m
+
+
+class PlainMemory(wiring.Component):
+    """A memory whose rows hold anything until they are written: for rows whose validity lies elsewhere.
+
+    Latency: a read takes one cycle and returns what was written in cycles before that of its address; a write in the
+    same cycle is not seen. II: one read and one write per cycle.
+
+    Parameters
+    ----------
+    shape : ShapeLike
+        Shape of a row.
+    depth : int
+        Rows; 1 is taken as 2.
+    style : str
+        ``ram_style``; default: what fits shape and depth.
+
+    Members
+    -------
+    read_address, read_data : In(range(depth)), Out(shape)
+    write_enable, write_address, write_data : In
+    """
+
+    def __init__(self, *, shape, depth: int, style: str | None = None):
+        depth = _checked(depth, {})
+        self._shape, self._depth, self._style = shape, depth, style
+        super().__init__({
+            "read_address": In(range(depth)),
+            "read_data": Out(shape),
+            "write_enable": In(1),
+            "write_address": In(range(depth)),
+            "write_data": In(shape),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        width = Shape.cast(self._shape).width
+        m.submodules.rows = memory = Memory(shape=unsigned(width), depth=self._depth, init=[],
+                                            attrs={"ram_style": self._style or ram_style(width, self._depth)})
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            read.addr.eq(self.read_address),
+            Value.cast(self.read_data).eq(read.data),
+            write.en.eq(self.write_enable),
+            write.addr.eq(self.write_address),
+            write.data.eq(Value.cast(self.write_data)),
+        ]
+        return m
+
+
+class SetClearMemory(wiring.Component):
+    """Rows of bits of which one row can be set and another cleared in the same cycle, every cycle.
+
+    A bit is the XOR of one in a memory that only setting writes and one in a memory that only clearing writes, so that
+    each RAM has one writer. Setting a bit that is set, or clearing one that is clear, changes nothing. A bit must not be
+    set and cleared in the same cycle.
+
+    Latency: ``set_row`` and ``clear_row`` belong to the addresses of ``latency`` cycles before and reflect all that was
+    set and cleared up to the cycle before; the masks come in that same cycle. A look takes one cycle and sees what was
+    set and cleared more than ``behind`` cycles before that of its address. II: 1. Sweep: ``depth`` cycles, to zero.
+
+    Parameters
+    ----------
+    width, depth : int
+    latency : int
+    looks : int
+        Ports that only read.
+    behind : int
+
+    Members
+    -------
+    set_address, clear_address : In(range(depth))
+    set_row, clear_row : Out(width)
+        Before this cycle's masks.
+    set_enable, clear_enable : In(1)
+    set_mask, clear_mask : In(width)
+    look_address, look_row : In(range(depth)), Out(width), arrays of ``looks``
+    ready : Out(1)
+    """
+
+    def __init__(self, *, width: int, depth: int, latency: int, looks: int = 1, behind: int = 0):
+        self._width, self._depth, self._latency = width, depth, latency
+        self._looks, self._behind = looks, behind
+        address = range(max(depth, 2))
+        super().__init__({
+            "set_address": In(address), "clear_address": In(address), "set_row": Out(width), "clear_row": Out(width),
+            "set_enable": In(1), "clear_enable": In(1), "set_mask": In(width), "clear_mask": In(width),
+            "look_address": In(address).array(looks), "look_row": Out(width).array(looks), "ready": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        copies = {}
+        for of in ("sets", "clears"):
+            for at in ("set", "clear"):
+                copies[of, at] = ForwardedMemory(shape=self._width, depth=self._depth, latency=self._latency)
+                m.d.comb += copies[of, at].read_address.eq(getattr(self, f"{at}_address"))
+            copies[of, "look"] = SweptMemory(shape=self._width, depth=self._depth, reads=self._looks)
+        for (of, at), memory in copies.items():
+            m.submodules[f"{of}_at_{at}"] = memory
+
+        set_address, clear_address = self.set_address, self.clear_address
+        for cycle in range(1, self._latency + 1):
+            set_next, clear_next = (Signal.like(a, name=f"{n}_address_{cycle}")
+                                    for n, a in (("set", set_address), ("clear", clear_address)))
+            m.d.sync += [set_next.eq(set_address), clear_next.eq(clear_address)]
+            set_address, clear_address = set_next, clear_next
+        writes = {
+            "sets": (self.set_enable, set_address,
+                     copies["sets", "set"].read_data & ~self.set_mask
+                     | ~copies["clears", "set"].read_data & self.set_mask),
+            "clears": (self.clear_enable, clear_address,
+                       copies["clears", "clear"].read_data & ~self.clear_mask
+                       | copies["sets", "clear"].read_data & self.clear_mask),
+        }
+        for (of, at), memory in copies.items():
+            enable, address, row = writes[of]
+            if at == "look":
+                enable = delay(m, enable, self._behind, name=f"{of}_enable", reset=True)
+                address, row = (delay(m, value, self._behind, name=f"{of}_{name}")
+                                for name, value in (("address", address), ("row", row)))
+            m.d.comb += [memory.write_enable.eq(enable), memory.write_address.eq(address), memory.write_data.eq(row)]
+        for at in ("set", "clear"):
+            m.d.comb += getattr(self, f"{at}_row").eq(copies["sets", at].read_data ^ copies["clears", at].read_data)
+        for i in range(self._looks):
+            sets, clears = copies["sets", "look"], copies["clears", "look"]
+            m.d.comb += [sets.read_address[i].eq(self.look_address[i]), clears.read_address[i].eq(self.look_address[i]),
+                         self.look_row[i].eq(sets.read_data[i] ^ clears.read_data[i])]
+        m.d.comb += self.ready.eq(Cat(memory.ready for memory in copies.values()).all())
         return m

@@ -1,17 +1,21 @@
 """Both sides of a symbol, of which an operation changes one."""
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
 from spec.ladder import ASK
+from spec.records import LEVEL_ORDERS_BITS, LEVEL_QUANTITY_BITS
 
 from ..memory import ForwardedMemory
-from .operation import symbol_index
-from .price_ladder import Best
+from .operation import PRICE_BITS, symbol_index
 
-_EMPTY = 1  # Best: known, everything else zero
+#: The best level of a side. ``known``: it is certain to be the best, or the side to be empty; else all is zero.
+Best = data.StructLayout({
+    "known": 1, "price": PRICE_BITS, "quantity": LEVEL_QUANTITY_BITS, "orders": LEVEL_ORDERS_BITS,
+})
+_EMPTY = 1  # known, everything else zero
 
 
 class BestBidOffer(wiring.Component):
@@ -26,13 +30,13 @@ class BestBidOffer(wiring.Component):
     Members
     -------
     symbol, side : In
-        Stage 7.
+        Stage 5.
     best : In(Best)
-        Stage 8: of that side.
+        Stage 6: of that side.
     update : In(1)
-        Stage 8: ``best`` is meant.
+        Stage 6: ``best`` is meant.
     bid, ask : Out(Best)
-        Stage 8.
+        Stage 6.
     ready : Out(1)
     """
 

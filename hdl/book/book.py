@@ -1,47 +1,54 @@
 """The book stage: messages in, one update per message about a configured symbol out."""
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec.config import Design
-from spec.records import MESSAGE, UPDATE
+from spec.records import DEPTH, LOAD, MESSAGE, SNAPSHOT, UPDATE, WINDOW
 
+from ..ahead import Ahead
 from ..counting import count
 from ..records import counters, layout, records
-from .best_bid_offer import BestBidOffer
+from .arbiter import Arbiter
+from .best_bid_offer import Best, BestBidOffer
+from .depth import Depth
+from .far_counts import FarCounts
 from .locate_filter import LocateFilter
+from .operation import Ring, result
 from .order_table import OrderTable
 from .pipeline import carry
 from .price_grid import PriceGrid
 from .price_ladder import PriceLadder
-from .sequencer import Sequencer
+from .recentre import Recentre
+from .slots import Slots
 from .trading_state import TradingState
+from .zones import Zones
 
 
 class Book(wiring.Component):
     """Rebuilds every configured symbol's order book and publishes its best bid and offer.
 
-    A message waits one cycle for its slot (stage 0), then advances one stage per cycle, whatever it is and whatever
-    the book holds:
+    A message advances one stage per cycle, whatever it is and whatever the book holds:
 
     ======= ===========================================================================================
     stage
     ======= ===========================================================================================
-    0       locate table, order table's buckets and the division of the price begin
-    1       references are compared, a directory message is learned
-    2       one order is selected among ways, spill and operations in flight
-    3       what happens to the order; its level's address
-    4       the level changes; a new order's place in the table
-    5       the bitmap's word; the symbol's trading state and faults; the table's entry is written
-    6       the bitmap's summary, the best word
-    7       the best level's place in that word
-    8       the best level, joined with the other side
-    9       the update
+    -1      while the feed still judges the message: locate table, order table's buckets
+    0       references are compared; a new price's slot on the ladder
+    1       one order is selected among ways, spill and operations in flight; its level is read
+    2       what happens to the order; where its price and a new one's lie from the window
+    3       levels, occupancy words and the order table's occupancy change
+    4       the best word; far counts, the symbol's trading state, the table's entry
+    5       the best level in that word
+    6       the best level, joined with the other side
+    7       the update
     ======= ===========================================================================================
 
-    Latency: ``LATENCY`` cycles from message to update. II: one message per cycle, except that a replace, which takes
-    two slots, must not come in the cycle after another message; see ``Sequencer``. The feed cannot bring it so soon.
+    Cycles without a message carry operations of the book's own through the same stages, in order with the messages:
+    the host's snapshot, windows that follow the market (``Recentre``), look-ups of deeper levels (``Depth``).
+
+    Latency: ``LATENCY`` cycles from message to update. II: one message per cycle, of any type.
     Sweep: ``ready`` rises after the largest memory's, 2 * symbols * levels, locates or buckets; messages before it are
     not allowed.
 
@@ -51,107 +58,209 @@ class Book(wiring.Component):
 
     Members
     -------
+    ahead : In(Ahead)
+        One cycle before ``messages``.
     messages : In(records(MESSAGE))
+    snapshot : In(stream of SNAPSHOT)
     updates : Out(records(UPDATE))
+    windows, depths, loads : Out(records)
+        What happens between messages, off the hot path.
     ready : Out(1)
     counters : Out
         ``spec.counters.BOOK``.
     """
 
-    LATENCY = 10  #: cycles from ``messages`` to ``updates``
+    LATENCY = 7  #: cycles from ``messages`` to ``updates``
 
     def __init__(self, *, design: Design):
         if not isinstance(design, Design):
             raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self._design = design
         super().__init__({
-            "messages": In(records(MESSAGE)), "updates": Out(records(UPDATE)),
-            "ready": Out(1), "counters": Out(counters("book")),
+            "ahead": In(Ahead), "messages": In(records(MESSAGE)), "snapshot": In(stream.Signature(layout(SNAPSHOT))),
+            "updates": Out(records(UPDATE)), "windows": Out(records(WINDOW)), "depths": Out(records(DEPTH)),
+            "loads": Out(records(LOAD)), "ready": Out(1), "counters": Out(counters("book")),
         })
 
     def elaborate(self, platform):
         m = Module()
         design = self._design
-        m.submodules.sequencer = sequencer = Sequencer()
+        m.submodules.arbiter = arbiter = Arbiter(design=design)
+        m.submodules.slots = slots = Slots(design=design)
         m.submodules.locate_filter = locates = LocateFilter(design=design)
-        m.submodules.price_grid = price_grid = PriceGrid()
+        m.submodules.price_grid = price_grid = PriceGrid(slot_bits=Ring(design).slot_bits)
         m.submodules.order_table = table = OrderTable(design=design)
+        m.submodules.zones = zones = Zones(design=design)
+        m.submodules.far_counts = far = FarCounts(design=design)
         m.submodules.price_ladder = ladder = PriceLadder(design=design)
         m.submodules.trading_state = state = TradingState(design=design)
         m.submodules.best_bid_offer = sides = BestBidOffer(design=design)
-        parts = (locates, table, ladder, state, sides)
+        m.submodules.recentre = recentre = Recentre(design=design)
+        m.submodules.depth = depth = Depth(design=design)
+        parts = (locates, table, zones, far, ladder, state, sides, recentre, depth)
         m.d.sync += self.ready.eq(Cat(part.ready for part in parts).all())
 
+        connect(m, flipped(self.messages), slots.messages)
+        connect(m, flipped(self.snapshot), arbiter.snapshot)
+        connect(m, recentre.requests, arbiter.recentre)
+        connect(m, depth.requests, arbiter.depth)
+        connect(m, arbiter.requests, slots.requests)
+
+        # Stage -1, while the message is judged, and stage 0.
         m.d.comb += [
-            sequencer.messages.valid.eq(self.messages.valid),
-            sequencer.messages.payload.eq(self.messages.payload),
-            locates.locate.eq(sequencer.locate),
-            locates.stock.eq(sequencer.stock),
-            locates.directory.eq(sequencer.directory),
-            price_grid.price.eq(sequencer.price),
-            table.reference.eq(sequencer.reference),
-            table.operation.eq(sequencer.operation),
-            state.message.eq(sequencer.message),
-            state.types.eq(sequencer.types),
+            slots.ahead.eq(self.ahead),
+            locates.locate.eq(slots.locate),
+            *(getattr(table, name).eq(getattr(slots, name)) for name in ("old", "new", "scan", "row")),
+            locates.stock.eq(slots.stock),
+            locates.directory.eq(slots.directory),
+            price_grid.price.eq(slots.price),
+            state.message.eq(slots.message),
+            state.types.eq(slots.types),
+        ]
+        market_wide = Signal()  # some messages are about every symbol
+        m.d.sync += market_wide.eq(slots.types.S | slots.types.V | slots.types.W)
+
+        # Stage 1: is it about a configured symbol?
+        op = carry(m, slots.operation, since=1, until=6, name="operation")
+        own = ("load", "vouch", "hold", "release", "window", "query")
+        is_own = Cat(op[1][kind] for kind in own).any()
+        publishes = carry(m, Signal(name="publishes_1"), since=1, until=6, name="publishes")
+        acts = carry(m, Signal(name="acts_1"), since=1, until=6, name="acts")
+        symbol = carry(m, Mux(op[1].message, locates.symbol, op[1].symbol), since=1, until=6, name="symbol")
+        side = carry(m, table.side, since=1, until=6, name="side")
+        m.d.comb += [
+            publishes[1].eq(op[1].message & locates.mapped & ~market_wide),
+            acts[1].eq(publishes[1] | is_own),
+            table.operation.eq(op[1]),
+            price_grid.fine.eq(Mux(op[1].message, locates.fine, op[1].fine)),
+            table.slot_index.eq(price_grid.slot_index),
+            state.mapped.eq(publishes[1]),
+            *(part.symbol.eq(symbol[1]) for part in (table, state, zones, ladder)),
+            *(part.side.eq(table.side) for part in (zones, ladder)),
+            ladder.find_slot.eq(table.find_slot),
+            ladder.place_slot.eq(table.place_slot),
+            recentre.scanned.eq(table.scanned),
+            recentre.scanned_valid.eq(op[1].scan),
         ]
 
-        # Stage 2: is the operation about a configured symbol? Some messages are about all of them.
-        types = sequencer.types
-        valid, last, market_wide = Signal(), Signal(), Signal()
-        m.d.sync += [
-            valid.eq(sequencer.operation.valid),
-            last.eq(sequencer.operation.last),
-            market_wide.eq(types.S | types.V | types.W),
-        ]
-        concerns = carry(m, Signal(name="concerns_2"), since=2, until=8, name="concerns")
-        publishes = carry(m, Signal(name="publishes_2"), since=2, until=8, name="publishes")
-        symbol = carry(m, locates.symbol, since=2, until=7, name="symbol")
+        # Stage 2: what happens to the order, and where its price lies.
         m.d.comb += [
-            concerns[2].eq(valid & locates.mapped & ~market_wide),
-            publishes[2].eq(concerns[2] & last),
-            price_grid.fine.eq(Array(C(s.tick == 1, 1) for s in design.symbols)[symbol[2]]),
-            *(part.mapped.eq(concerns[2]) for part in (table, state)),
-            *(part.symbol.eq(symbol[2]) for part in (table, state, ladder)),
+            table.mapped.eq(acts[2]),
+            table.off.eq(price_grid.off),
+            zones.write.eq(op[2].window),
+            zones.windows.eq(slots.windows),
+            zones.find_price.eq(table.find_price),
+            zones.find_off.eq(table.off_ladder),
+            zones.place_price.eq(op[2].price),
+            zones.place_off.eq(price_grid.off),
+            zones.entering.eq(recentre.entering),
+            far.symbol.eq(symbol[2]),
+            far.side.eq(side[2]),
         ]
 
-        # Stages 3 and 4: the order, and what becomes of its level.
-        effect = table.effect
-        side = carry(m, table.side, since=3, until=7, name="side")
+        # Stage 3: an order is in its level, or far and counted as such, or on its way from one to the other.
+        effect, found, placed = table.effect, zones.find, zones.place
+        adds, counts = Signal(), Signal()
         m.d.comb += [
-            table.position.eq(price_grid.position),
-            ladder.side.eq(side[3]),
-            ladder.position.eq(table.order_position),
-            ladder.add.eq(effect.add),
-            ladder.reduce.eq(effect.reduce),
-            ladder.remove.eq(effect.remove),
-            ladder.shares.eq(effect.shares),
+            adds.eq(effect.add & ~effect.full),
+            counts.eq(placed.inside | placed.entering),
+            table.place_held.eq(counts),
+            table.holds.eq(found.entering),
+            table.releases.eq(~found.inside & ~found.entering),
+            ladder.row.eq(zones.row),
             state.found.eq(effect.found),
-            state.position.eq(effect.position),
-            *(state.faults[name].eq(getattr(table, name)) for name in state.faults.shape().members),
+            state.price.eq(effect.price),
+        ]
+        holds = effect.moves & op[3].hold & found.entering
+        releases = effect.moves & op[3].release & ~found.inside & ~found.entering
+        m.d.comb += [
+            ladder.adds.eq(adds & counts | holds),
+            ladder.add_shares.eq(effect.add_shares),
+            ladder.takes.eq(effect.held & (effect.remove | effect.reduce) | releases),
+            ladder.take_orders.eq(effect.remove | releases),
+            ladder.take_shares.eq(effect.take_shares),
+            ladder.masked.eq(op[3].masked),
+            ladder.word_mask.eq(depth.word_mask),
+            ladder.place_mask.eq(depth.place_mask),
         ]
 
-        # Stages 7 and 8: both sides, which hide behind any fault.
-        update = carry(m, state.update, since=6, until=8, name="update")[8]
-        m.d.comb += [
-            sides.symbol.eq(symbol[7]),
-            sides.side.eq(side[7]),
-            sides.best.eq(ladder.best),
-            sides.update.eq(concerns[8]),
+        # Stage 4: far counts and faults.
+        m.d.sync += [
+            far.adds.eq(adds), far.removes.eq(effect.remove), far.held.eq(effect.held), far.holds.eq(holds),
+            far.releases.eq(releases), far.window.eq(op[3].window), far.from_better.eq(zones.from_better),
+            far.find.eq(found), far.place.eq(placed),
         ]
-        sound = ~(update.gap | Cat(update[name] for name in state.faults.shape().members).any())
+        faults = state.faults.shape().members
+        m.d.comb += [
+            state.vouch.eq(op[4].vouch),
+            *(state.faults[name].eq(getattr(table, name)) for name in faults),
+        ]
+
+        # Stage 6: both sides, which hide behind any fault.
+        update, best, shown = state.update, ladder.best, Signal(Best)
+        far_6 = Signal(2)
+        m.d.sync += far_6.eq(Cat(far.better, far.worse))
+        better, worse = far_6
+        m.d.comb += [
+            shown.known.eq(~better & Mux(best.any, best.inside, ~worse)),
+            sides.symbol.eq(symbol[5]),
+            sides.side.eq(side[5]),
+            sides.best.eq(shown),
+            sides.update.eq(acts[6] & ~op[6].masked),
+        ]
+        with m.If(shown.known & best.any):
+            m.d.comb += [shown[name].eq(best[name]) for name in ("price", "quantity", "orders")]
         complete = Signal(layout(UPDATE))
         m.d.comb += complete.eq(update)
-        for name, best in (("bid", sides.bid), ("ask", sides.ask)):
-            with m.If(sound & best.known):
-                m.d.comb += [complete[f"{name}_{part}"].eq(best[part]) for part in best.shape().members]
-        m.d.sync += [self.updates.valid.eq(publishes[8]), self.updates.payload.eq(complete)]
+        for name, one in (("bid", sides.bid), ("ask", sides.ask)):
+            with m.If(state.sound):
+                m.d.comb += [complete[f"{name}_{part}"].eq(one[part]) for part in one.shape().members]
+        m.d.sync += [self.updates.valid.eq(publishes[6]), self.updates.payload.eq(complete)]
+
+        # What an operation found and did, for those who look at the book beside the messages.
+        did_3 = Signal(result(design))
+        m.d.comb += [
+            did_3.takes.eq(ladder.takes), did_3.take_price.eq(effect.price), did_3.take_shares.eq(effect.take_shares),
+            did_3.take_orders.eq(ladder.take_orders),
+            did_3.adds.eq(ladder.adds), did_3.add_shares.eq(effect.add_shares), did_3.add_price.eq(op[3].price),
+            did_3.window.eq(zones.row),
+        ]
+        did = carry(m, did_3, since=3, until=6, name="did")[6]
+        results = Signal(result(design))
+        m.d.comb += [
+            results.eq(did),
+            results.valid.eq(acts[6]), results.query.eq(op[6].query), results.masked.eq(op[6].masked),
+            results.windowed.eq(op[6].window), results.symbol.eq(symbol[6]), results.side.eq(side[6]),
+            results.message.eq(op[6].number), results.sound.eq(state.sound),
+            results.better.eq(better), results.worse.eq(worse),
+            *(results[name].eq(best[name]) for name in best.shape().members),
+            recentre.results.eq(results), depth.results.eq(results),
+        ]
+        for name in ("windows", "depths"):
+            source, tap = (recentre if name == "windows" else depth), getattr(self, name)
+            m.d.comb += [tap.valid.eq(getattr(source, name).valid), tap.payload.eq(getattr(source, name).payload)]
+        load = self.loads.payload
+        m.d.comb += [
+            self.loads.valid.eq(op[1].load | op[1].vouch), load.message.eq(op[1].number), load.symbol.eq(op[1].symbol),
+            load.side.eq(op[1].side), load.reference.eq(op[1].old), load.price.eq(op[1].price),
+            load.shares.eq(op[1].shares), load.vouch.eq(op[1].vouch),
+        ]
 
         counted = self.counters
-        count(m, counted, "updates", publishes[8])
-        count(m, counted, "filtered", valid & last & ~locates.mapped & ~market_wide & ~locates.out_of_range)
-        count(m, counted, "locate_range", locates.out_of_range)
-        for name in state.faults.shape().members:
+        filtered, out_of_range = Signal(), Signal()
+        m.d.sync += [
+            filtered.eq(op[1].message & ~locates.mapped & ~market_wide & ~locates.out_of_range),
+            out_of_range.eq(locates.out_of_range),
+        ]
+        count(m, counted, "updates", publishes[6])
+        count(m, counted, "filtered", filtered)
+        count(m, counted, "locate_range", out_of_range)
+        for name in faults:
             count(m, counted, name, getattr(table, name))
-        count(m, counted, "zone_better", ladder.added_better)
-        count(m, counted, "zone_worse", ladder.added_worse)
+        count(m, counted, "zone_better", far.adds & far.place.better)
+        count(m, counted, "zone_worse", far.adds & far.place.worse)
+        count(m, counted, "loads", op[2].load)
+        count(m, counted, "vouched", op[2].vouch)
+        count(m, counted, "windows", self.windows.valid)
+        count(m, counted, "depths", self.depths.valid)
         return m

@@ -7,16 +7,15 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.order_table import fold_rotations
 
-from ..memory import SweptMemory
-from .operation import Operation, symbol_index
-from .pipeline import carry
+from ..memory import PlainMemory
+from .operation import PRICE_BITS, Ring, operation, order_layout, scanned_layout, symbol_index
+from .pipeline import carry, one_of
 from .placement import Placement, places
-from .price_grid import POSITION_BITS
 
-# An entry written at stage 5 is seen by a look-up that begins six operations later; what the five operations between
-# do to a reference is forwarded.
-_WRITE_STAGE = 5
-_IN_FLIGHT = range(1, _WRITE_STAGE + 1)
+# An entry written at stage 4 is seen by a look-up that begins six operations later, at stage -1; what the five
+# operations between do to a reference is forwarded.
+_WRITE_STAGE = 4
+_IN_FLIGHT = range(1, _WRITE_STAGE + 2)
 
 
 def bucket_of(reference: Value, table: int, index_bits: int) -> Value:
@@ -30,11 +29,12 @@ def bucket_of(reference: Value, table: int, index_bits: int) -> Value:
 
 
 class OrderTable(wiring.Component):
-    """Finds, adds, reduces and removes resting orders.
+    """Finds, adds, reduces and removes resting orders; a replace does two of these at once.
 
     Every operation sees all earlier ones: what the table's RAM does not show yet is forwarded by comparing references,
-    since an operation changes no other reference's order. Latency: the side and position of stage 0's operation stand
-    at stage 3, its effect at stage 4. II: 1. Sweep: ``design.book.buckets`` cycles.
+    since an operation changes no other reference's order. Two references are looked up at a time: ``old`` with its
+    order, ``new`` only for being there, in a second copy of the tags. Latency: an order looked up at stage -1 is known
+    at stage 1, what becomes of it at stage 3. II: 1. Sweep: ``design.book.buckets`` cycles, of the occupancy alone.
 
     Parameters
     ----------
@@ -42,194 +42,264 @@ class OrderTable(wiring.Component):
 
     Members
     -------
-    reference : In(64)
-        Stage 0.
-    operation : In(Operation)
+    old, new, scan, row : In
+        Stage -1. With ``scan`` bucket ``row`` is read.
+    operation : In(operation(design))
         Stage 1.
-    mapped, symbol : In
-        Stage 2: of the message.
-    position : In(POSITION_BITS)
-        Stage 3: of an added order's price.
-    side, order_position : Out
-        Stage 3: side and price of the order that is added or found.
+    slot_index, symbol : In
+        Stage 1: the low bits of a new order's price / tick; the message's or request's symbol.
+    mapped, off : In
+        Stage 2: the symbol is configured; a new order's price is between two ticks.
+    scanned : Out(scanned_layout(design))
+        Stage 1.
+    side, find_slot, place_slot : Out
+        Stage 1: side of the order that is found or added, without one any; where on the ladder they are.
+    find_price : Out(PRICE_BITS)
+        Stage 2.
+    find_side : Out(1)
+        Stage 2.
+    off_ladder : Out(1)
+        Stage 2: the found order's price is between two ticks.
+    holds, releases : In(1)
+        Stage 3: what a ``hold`` or ``release`` would do, the ladder allows.
+    place_held : In(1)
+        Stage 3: an order added now is counted in its level.
     effect : Out
-        Stage 4: ``add``, ``reduce`` (it stays) or ``remove`` an order; ``shares`` added or taken away. ``position`` is
-        the price of an order that was found.
+        Stage 3: ``found``; an order comes (``add``), shrinks (``reduce``) or goes (``remove``), ``shares`` of it;
+        ``moves``: an order may be held or released; ``held``: it is. ``full``: the order to be added finds no room.
     unknown_reference, duplicate_reference, over_execution, table_full : Out(1)
         Stage 4: the operation's fault.
     ready : Out(1)
     """
 
     def __init__(self, *, design: Design):
-        self._book = design.book
-        symbol = symbol_index(design)
-        self._order = data.StructLayout({"symbol": symbol, "side": 1, "position": POSITION_BITS, "shares": 32})
-        effect = data.StructLayout({"found": 1, "add": 1, "reduce": 1, "remove": 1, "shares": 32,
-                                    "position": POSITION_BITS})
+        self._design = design
+        symbol, slot = symbol_index(design), Ring(design).slot_bits
+        self._effect = data.StructLayout({
+            "found": 1, "add": 1, "full": 1, "reduce": 1, "remove": 1, "moves": 1, "held": 1, "take_shares": 32,
+            "add_shares": 32, "price": PRICE_BITS,
+        })
         super().__init__({
-            "reference": In(64), "operation": In(Operation), "mapped": In(1), "symbol": In(symbol),
-            "position": In(POSITION_BITS), "side": Out(1), "order_position": Out(POSITION_BITS),
-            "effect": Out(effect), "unknown_reference": Out(1), "duplicate_reference": Out(1),
-            "over_execution": Out(1), "table_full": Out(1), "ready": Out(1),
+            "old": In(64), "new": In(64), "scan": In(1), "row": In(range(design.book.buckets)),
+            "operation": In(operation(design)), "slot_index": In(slot), "symbol": In(symbol), "mapped": In(1),
+            "off": In(1), "scanned": Out(scanned_layout(design)), "side": Out(1), "find_slot": Out(slot),
+            "place_slot": Out(slot), "find_price": Out(PRICE_BITS), "find_side": Out(1), "off_ladder": Out(1),
+            "holds": In(1), "releases": In(1), "place_held": In(1), "effect": Out(self._effect),
+            "unknown_reference": Out(1), "duplicate_reference": Out(1), "over_execution": Out(1), "table_full": Out(1),
+            "ready": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        book, order_layout = self._book, self._order
+        design, book = self._design, self._design.book
+        order_shape = order_layout(design)
         index_bits = book.buckets.bit_length() - 1
+        tag_bits = 64 - index_bits
         m.submodules.placement = placement = Placement(book=book)
 
-        operation = carry(m, self.operation, since=1, until=1 + _WRITE_STAGE, name="operation")
-        mapped = carry(m, self.mapped, since=2, until=3, name="mapped")
-        symbol = carry(m, self.symbol, since=2, until=3, name="symbol")
+        op = carry(m, self.operation, since=1, until=5, name="operation")
+        symbol = carry(m, self.symbol, since=1, until=2, name="symbol")
 
-        # Stage 0: the bucket in every sub-table is read.
-        entry = data.StructLayout({"valid": 1, "tag": 64 - index_bits, "order": order_layout})
-        rows, buckets = [], []
+        # Stage -1: the bucket in every sub-table is read.
+        def buckets(reference, name, stop):
+            return [carry(m, bucket, since=-1, until=_WRITE_STAGE, name=f"{name}_{t}") for t, bucket in enumerate(
+                Mux(stop, self.row, bucket_of(reference, t, index_bits)) for t in range(book.tables))]
+
+        old_buckets, new_buckets = buckets(self.old, "old_bucket", self.scan), buckets(self.new, "new_bucket", C(0, 1))
+        entry_shape = data.StructLayout({"tag": tag_bits, "order": order_shape})
+        ways = [(t, way) for t in range(book.tables) for way in range(book.ways)]
+        entries, tags = [], []
+        for t, way in ways:
+            entries.append(PlainMemory(shape=entry_shape, depth=book.buckets))
+            tags.append(PlainMemory(shape=tag_bits, depth=book.buckets, style="block"))
+            m.submodules[f"entries_{t}_{way}"], m.submodules[f"tags_{t}_{way}"] = entries[-1], tags[-1]
+            m.d.comb += [entries[-1].read_address.eq(old_buckets[t][-1]), tags[-1].read_address.eq(new_buckets[t][-1])]
         for t in range(book.tables):
-            buckets.append(carry(m, bucket_of(self.reference, t, index_bits), since=0, until=_WRITE_STAGE,
-                                 name=f"bucket_{t}"))
-            for way in range(book.ways):
-                row = SweptMemory(shape=entry, depth=book.buckets)
-                m.submodules[f"entries_{t}_{way}"] = row
-                rows.append((t, row))
-                m.d.comb += row.read_address[0].eq(buckets[t][0])
-
-        # Stage 1: references are compared: with the entries, with the spill, with operations in flight.
-        spill = [Signal(data.StructLayout({"valid": 1, "reference": 64, "order": order_layout}), name=f"spill_{i}")
-                 for i in range(book.spill)]
-        hit = Signal(places(book))
-        m.d.sync += hit.eq(Cat(
-            *(row.read_data[0].valid & (row.read_data[0].tag == operation[1].reference[index_bits:])
-              for _, row in rows),
-            *(s.valid & (s.reference == operation[1].reference) for s in spill),
-        ))
-        candidates = []
-        for i, (_, row) in enumerate(rows):
-            candidate = Signal(order_layout, name=f"candidate_{i}")
-            m.d.sync += candidate.eq(row.read_data[0].order)
-            candidates.append(candidate)
-        candidates += [s.order for s in spill]
-        # Of several operations on the reference the latest counts, which has seen the others: they know that they are
-        # superseded, so that no order among them need be found here.
-        same, superseded, source_2 = Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT))
-        m.d.comb += same.eq(Cat(operation[1 + k].order & (operation[1 + k].reference == operation[1].reference)
-                                for k in _IN_FLIGHT))
-        m.d.sync += [
-            superseded.eq(Cat(C(0, 1), operation[1].order.replicate(len(same)) & same | superseded)),
-            source_2.eq(same & ~superseded),
-        ]
-        source = {2: source_2}
-        for stage in (3, 4):
-            source[stage] = Signal(len(same), name=f"source_{stage}")
-            m.d.sync += source[stage].eq(source[stage - 1])
-
-        # What is known of the operation's reference after it, at each stage from 4 on.
-        outcome = carry(m, Signal(data.StructLayout({"present": 1, "order": order_layout}), name="outcome_4"),
-                        since=4, until=2 + _WRITE_STAGE, name="outcome")
-
-        # Stage 2: one order is selected. The operation directly before is not done yet; see stage 3.
-        found_2 = Signal(data.StructLayout({"present": 1, "order": order_layout}))
-        looked_up = Signal.like(hit)
-        m.d.comb += looked_up.eq(Mux(source[2].any(), 0, hit))
-        select = [(looked_up[i], Value.cast(candidate)) for i, candidate in enumerate(candidates)]
-        select += [(source[2][k - 1], Value.cast(outcome[2 + k].order)) for k in _IN_FLIGHT if k > 1]
-        present = [looked_up.any()] + [source[2][k - 1] & outcome[2 + k].present for k in _IN_FLIGHT if k > 1]
-        m.d.comb += [
-            found_2.present.eq(Cat(present).any()),
-            Value.cast(found_2.order).eq(_or(Mux(chosen, value, 0) for chosen, value in select)),
-        ]
-        found_3, hit_3 = Signal.like(found_2), Signal.like(hit)
-        m.d.sync += [found_3.eq(found_2), hit_3.eq(looked_up)]
-        m.d.comb += [placement.buckets[t].eq(buckets[t][2]) for t in range(book.tables)]
-
-        # Stage 3: what the operation does.
-        before = outcome[4]
-        dropped = Signal()  # stage 4: the operation removed an order by drop
-        order, present_3 = Signal(order_layout), Signal()
-        op = operation[3]
-        m.d.comb += [
-            order.eq(Mux(source[3][0], before.order, found_3.order)),
-            present_3.eq(Mux(source[3][0], before.present, found_3.present)),
-        ]
-        known, acts, wants, all_shares = Signal(), Signal(), Signal(), Signal()
-        adds, removes, reduces = Signal(), Signal(), Signal()
-        m.d.comb += [
-            known.eq(present_3 & (order.symbol == symbol[3])),
-            acts.eq(op.order & mapped[3]),
-            wants.eq(acts & op.add & (~op.replace | dropped)),
-            all_shares.eq(op.drop | (op.shares >= order.shares)),
-            adds.eq(wants & ~present_3),
-            removes.eq(acts & ~op.add & known & all_shares),
-            reduces.eq(acts & op.take & known & ~all_shares),
-            self.side.eq(Mux(op.add, Mux(op.replace, before.order.side, op.side), order.side)),
-            self.order_position.eq(Mux(op.add, self.position, order.position)),
-        ]
-        add_4, remove_4, reduce_4, shares_4, found_4 = Signal(), Signal(), Signal(), Signal(32), Signal()
-        added, present_4, order_4 = Signal(order_layout), Signal(), Signal(order_layout)
-        m.d.comb += [
-            added.symbol.eq(symbol[3]),
-            added.side.eq(self.side),
-            added.position.eq(self.position),
-            added.shares.eq(op.shares),
-        ]
-        after = Signal(order_layout)
-        m.d.comb += after.eq(order)
-        with m.If(reduces):
-            m.d.comb += after.shares.eq(order.shares - op.shares)
-        m.d.sync += [
-            add_4.eq(adds), remove_4.eq(removes), reduce_4.eq(reduces), found_4.eq(known & acts & ~op.add),
-            dropped.eq(removes & op.drop),
-            shares_4.eq(Mux(op.add | ~all_shares, op.shares, order.shares)),
-            present_4.eq(adds | present_3 & ~removes),
-            order_4.eq(Mux(adds, added, after)),
-            self.unknown_reference.eq(acts & ~op.add & ~known),
-            self.duplicate_reference.eq(wants & present_3),
-            self.over_execution.eq(acts & op.take & known & (op.shares > order.shares)),
-        ]
-
-        # Stage 4: places.
-        place = carry(m, Signal(places(book), name="place_4"), since=4, until=3 + _WRITE_STAGE, name="place")
-        place_3, found_place = Signal.like(hit), Signal.like(hit)
-        m.d.comb += place_3.eq(hit_3 | _or(Mux(source[3][k - 1], place[3 + k], 0) for k in _IN_FLIGHT if k > 1))
-        m.d.sync += found_place.eq(place_3)
-        m.d.comb += [
-            placement.insert.eq(add_4),
-            placement.remove.eq(remove_4),
-            placement.place.eq(Mux(source[4][0], place[5], found_place)),
-            place[4].eq(Mux(add_4, placement.chosen, placement.place)),
-            self.table_full.eq(add_4 & placement.full),
-            outcome[4].present.eq(present_4 & ~self.table_full),
-            outcome[4].order.eq(order_4),
-            self.effect.found.eq(found_4),
-            self.effect.add.eq(add_4 & ~placement.full),
-            self.effect.remove.eq(remove_4),
-            self.effect.reduce.eq(reduce_4),
-            self.effect.shares.eq(shares_4),
-            self.effect.position.eq(order_4.position),
-        ]
-
-        # Stage 5: the entry is written.
-        writes = Signal()
-        m.d.sync += writes.eq(self.effect.add | self.effect.remove | self.effect.reduce)
-        for i, (t, row) in enumerate(rows):
             m.d.comb += [
-                row.write_enable.eq(writes & place[5][i]),
-                row.write_address.eq(buckets[t][5]),
-                row.write_data.valid.eq(outcome[5].present),
-                row.write_data.tag.eq(operation[5].reference[index_bits:]),
-                row.write_data.order.eq(outcome[5].order),
+                placement.look_old[t].eq(old_buckets[t][-1]), placement.look_new[t].eq(new_buckets[t][-1]),
+                placement.old_buckets[t].eq(old_buckets[t][1]), placement.new_buckets[t].eq(new_buckets[t][1]),
             ]
-        for i, s in enumerate(spill, start=len(rows)):
-            with m.If(writes & place[5][i]):
-                m.d.sync += [s.valid.eq(outcome[5].present), s.reference.eq(operation[5].reference),
-                             s.order.eq(outcome[5].order)]
-        m.d.comb += self.ready.eq(Cat(placement.ready, *(row.ready for _, row in rows)).all())
+
+        # Stage 0: references are compared: with the entries, with the spill, with operations in flight.
+        old, new = Signal(64, name="old_0"), Signal(64, name="new_0")
+        m.d.sync += [old.eq(self.old), new.eq(self.new)]
+        spill = [Signal(data.StructLayout({"reference": 64, "order": order_shape}), name=f"spill_{i}")
+                 for i in range(book.spill)]
+        hit, new_hit = Signal(places(book), name="hit_1"), Signal(places(book), name="new_hit_1")
+        m.d.sync += [
+            hit.eq(Cat(
+                *(placement.used_old[t][way] & (entry.read_data.tag == old[index_bits:])
+                  for (t, way), entry in zip(ways, entries, strict=True)),
+                *(placement.spill[i] & (s.reference == old) for i, s in enumerate(spill)))),
+            new_hit.eq(Cat(
+                *(placement.used_new[t][way] & (tag.read_data == new[index_bits:])
+                  for (t, way), tag in zip(ways, tags, strict=True)),
+                *(placement.spill[i] & (s.reference == new) for i, s in enumerate(spill)))),
+        ]
+        candidates = []
+        for i, entry in enumerate(entries):
+            candidate = Signal(order_shape, name=f"candidate_{i}")
+            tag = Signal(tag_bits, name=f"candidate_tag_{i}")
+            used = Signal(name=f"candidate_used_{i}")
+            t, way = ways[i]
+            m.d.sync += [candidate.eq(entry.read_data.order), tag.eq(entry.read_data.tag),
+                         used.eq(placement.used_old[t][way])]
+            candidates.append(candidate)
+            m.d.comb += [self.scanned[i].used.eq(used), self.scanned[i].reference.eq(tag),
+                         self.scanned[i].order.eq(candidate)]
+        for i, s in enumerate(spill):
+            shown = self.scanned[len(entries) + i]
+            m.d.comb += [shown.used.eq(placement.spill[i]), shown.reference.eq(s.reference), shown.order.eq(s.order)]
+        candidates += [s.order for s in spill]
+        # ``as_old[d]``: the operation d ahead looked the reference up as its old one; ``as_new[d]``: as its new one.
+        def ahead(name, reference, flag, theirs):
+            eq = Signal(len(_IN_FLIGHT), name=f"{name}_1")
+            m.d.sync += eq.eq(Cat(op[d][flag] & (op[d][theirs] == reference) for d in _IN_FLIGHT))
+            return eq
+
+        old_as_old, old_as_new = ahead("old_as_old", old, "finds", "old"), ahead("old_as_new", old, "places", "new")
+        new_as_old, new_as_new = ahead("new_as_old", new, "finds", "old"), ahead("new_as_new", new, "places", "new")
+        same = Signal()  # a replace keeps its reference
+        m.d.sync += same.eq(old == new)
+
+        # What an operation leaves behind, from stage 3 on: its old order, if that is still present, or the one added.
+        left = carry(m, Signal(data.StructLayout({"present": 1, "adds": 1, "order": order_shape}), name="left_3"),
+                     since=3, until=6, name="left")
+        left_present = carry(m, left[6].present, since=6, until=7, name="left_present")
+        left_adds = carry(m, left[6].adds, since=6, until=7, name="left_adds")
+        full = carry(m, placement.full, since=3, until=7, name="full")
+
+        # Stage 1: one order is selected. The latest operation on the reference counts: it has seen the others. An order
+        # that was not added leaves no trace; that one found no room is only known later.
+        adds_2 = Signal()
+        order_2 = Signal(order_shape)  # what the operation directly ahead leaves, but for shares and ``held``
+        later = range(2, len(_IN_FLIGHT) + 1)
+        by_new = {d: old_as_new[d - 1] & (adds_2 if d == 1 else left[1 + d].adds) for d in _IN_FLIGHT}
+        by_any = {d: by_new[d] | old_as_old[d - 1] for d in _IN_FLIGHT}
+        nearest = {d: by_any[d] & ~Cat(by_any[e] for e in later if e < d).any() for d in later}
+        in_flight = Cat(nearest.values()).any()
+        before = Signal(order_shape)
+        m.d.comb += Value.cast(before).eq(one_of(
+            *((hit[i] & ~in_flight, Value.cast(candidate)) for i, candidate in enumerate(candidates)),
+            *((nearest[d], Value.cast(left[1 + d].order)) for d in later)))
+        chosen_1 = Signal(order_shape)
+        m.d.comb += Value.cast(chosen_1).eq(Mux(by_any[1], Value.cast(order_2), Value.cast(before)))
+        present_before = Mux(in_flight, Cat(
+            nearest[d] & (by_new[d] | left[1 + d].present) for d in later).any(), hit.any())
+        m.d.comb += [
+            self.side.eq(Mux(op[1].finds, chosen_1.side, op[1].side)),
+            self.find_slot.eq(chosen_1.slot),
+            self.place_slot.eq(self.slot_index ^ self.side.replicate(len(self.slot_index))),
+        ]
+        found, source, source_new = Signal(order_shape), Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT))
+        was_present, hit_2 = Signal(), Signal.like(hit)
+        place_slot, side_2 = Signal.like(self.place_slot), Signal()
+        new_hit_2, new_old_2, new_new_2, same_2 = Signal(), Signal.like(new_as_old), Signal.like(new_as_new), Signal()
+        m.d.sync += [
+            found.eq(chosen_1), was_present.eq(present_before),
+            source.eq(Cat(by_any[1], *(nearest[d] & ~by_any[1] for d in later))),
+            source_new.eq(Cat(by_new.values())),
+            hit_2.eq(Mux(in_flight | by_any[1], 0, hit)),
+            place_slot.eq(self.place_slot), side_2.eq(self.side),
+            new_hit_2.eq(new_hit.any()), new_old_2.eq(new_as_old), new_new_2.eq(new_as_new), same_2.eq(same),
+        ]
+
+        # Stage 2: what the operation does.
+        now = op[2]
+        no_room = Cat(source[d - 1] & source_new[d - 1] & full[2 + d] for d in _IN_FLIGHT).any()
+        directly = source[0]
+        old_present, order = Signal(), Signal(order_shape)
+        m.d.comb += [
+            old_present.eq(Mux(directly, source_new[0] | left[3].present, was_present) & ~no_room),
+            order.eq(found),
+        ]
+        with m.If(directly):
+            m.d.comb += [order.shares.eq(left[3].order.shares), order.held.eq(left[3].order.held)]
+        adds_of = {d: left[2 + d].adds if d < 5 else left_adds[7] for d in _IN_FLIGHT}
+        present_of = {d: left[2 + d].present if d < 5 else left_present[7] for d in _IN_FLIGHT}
+        new_present = new_hit_2
+        for d in reversed(_IN_FLIGHT):
+            placed = new_new_2[d - 1] & adds_of[d]
+            new_present = Mux(placed, ~full[2 + d], Mux(new_old_2[d - 1], present_of[d], new_present))
+        known, acts, all_shares, wants = Signal(), Signal(), Signal(), Signal()
+        removes, reduces, duplicate = Signal(), Signal(), Signal()
+        m.d.comb += [
+            known.eq(old_present & (order.symbol == symbol[2])),
+            acts.eq(now.order & self.mapped),
+            all_shares.eq(now.drops | (now.shares >= order.shares)),
+            removes.eq(acts & (now.takes | now.drops) & known & all_shares),
+            reduces.eq(acts & now.takes & known & ~all_shares),
+            wants.eq(acts & now.places & (known | ~now.replace)),
+            duplicate.eq(new_present & ~(same_2 & now.replace)),
+            adds_2.eq(wants & ~duplicate),
+            self.find_price.eq(found.price),
+            self.find_side.eq(side_2),
+            self.off_ladder.eq(found.off),
+        ]
+        placed_2 = Signal(order_shape)
+        m.d.comb += [
+            placed_2.symbol.eq(symbol[2]), placed_2.side.eq(side_2), placed_2.price.eq(now.price),
+            placed_2.slot.eq(place_slot), placed_2.off.eq(self.off), placed_2.shares.eq(now.shares),
+            order_2.eq(Mux(adds_2, placed_2, found)),
+        ]
+        effect = self.effect
+        remain = Signal(order_shape)
+        fault_3 = Signal(data.StructLayout({"unknown_reference": 1, "duplicate_reference": 1, "over_execution": 1}))
+        adds_3, held_3, hold_3, release_3 = Signal(), Signal(), Signal(), Signal()
+        m.d.comb += remain.eq(order_2)
+        with m.If(~adds_2):
+            m.d.comb += remain.shares.eq(Mux(reduces, order.shares - now.shares, order.shares))
+        movable = known & (order.side == now.side)
+        left_3 = Signal(order_shape)
+        present_3 = Signal()
+        m.d.sync += [
+            left_3.eq(remain), present_3.eq(old_present & ~removes), adds_3.eq(adds_2), held_3.eq(order.held),
+            hold_3.eq(now.hold & movable & ~order.held), release_3.eq(now.release & movable & order.held),
+            effect.found.eq(known & acts), effect.remove.eq(removes), effect.reduce.eq(reduces),
+            effect.take_shares.eq(Mux(now.takes & ~all_shares, now.shares, order.shares)),
+            effect.add_shares.eq(Mux(now.hold, order.shares, now.shares)),
+            effect.price.eq(order.price),
+            fault_3.unknown_reference.eq(acts & (now.takes | now.drops) & ~known),
+            fault_3.duplicate_reference.eq(wants & duplicate),
+            fault_3.over_execution.eq(acts & now.takes & known & (now.shares > order.shares)),
+        ]
+
+        # Stage 3: places; the ladder says whether an order is counted in its level from here on.
+        hit_3, source_3 = Signal.like(hit), Signal.like(source)
+        m.d.sync += [hit_3.eq(hit_2), source_3.eq(source)]
+        place = carry(m, Signal(places(book), name="place_3"), since=3, until=3 + len(_IN_FLIGHT), name="place")
+        old_place = Signal.like(hit)
+        m.d.comb += [
+            old_place.eq(hit_3 | one_of(*((source_3[d - 1], place[3 + d]) for d in _IN_FLIGHT))),
+            placement.insert.eq(adds_3), placement.remove.eq(effect.remove), placement.place.eq(old_place),
+            place[3].eq(Mux(adds_3, placement.chosen, old_place)),
+            effect.add.eq(adds_3), effect.full.eq(placement.full), effect.held.eq(held_3),
+            effect.moves.eq(hold_3 | release_3),
+            left[3].present.eq(present_3), left[3].adds.eq(adds_3), left[3].order.eq(left_3),
+            left[3].order.held.eq(Mux(adds_3, self.place_held,
+                                      held_3 & ~(release_3 & self.releases) | hold_3 & self.holds)),
+        ]
+        writes = Signal()
+        m.d.sync += [
+            self.table_full.eq(adds_3 & placement.full),
+            *(getattr(self, name).eq(fault_3[name]) for name in fault_3.shape().members),
+            writes.eq(adds_3 & ~placement.full | effect.reduce | hold_3 | release_3),
+        ]
+
+        # Stage 4: the entry is written.
+        adds_4 = left[4].adds
+        for (t, way), entry, tag, i in zip(ways, entries, tags, range(len(ways)), strict=True):
+            m.d.comb += [
+                entry.write_enable.eq(writes & place[4][i]),
+                entry.write_address.eq(Mux(adds_4, new_buckets[t][4], old_buckets[t][4])),
+                entry.write_data.tag.eq(Mux(adds_4, op[4].new, op[4].old)[index_bits:]),
+                entry.write_data.order.eq(left[4].order),
+                tag.write_enable.eq(adds_4 & writes & place[4][i]),
+                tag.write_address.eq(new_buckets[t][4]),
+                tag.write_data.eq(op[4].new[index_bits:]),
+            ]
+        for i, s in enumerate(spill, start=len(entries)):
+            with m.If(writes & place[4][i]):
+                m.d.sync += [s.reference.eq(Mux(adds_4, op[4].new, op[4].old)), s.order.eq(left[4].order)]
+        m.d.comb += self.ready.eq(placement.ready)
         return m
-
-
-def _or(values) -> Value:
-    result = 0
-    for value in values:
-        result = result | value
-    return result

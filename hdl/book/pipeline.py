@@ -33,3 +33,11 @@ def lowest_one_hot(bits: Value) -> Value:
     """Only the lowest set bit of ``bits``."""
     bits = Value.cast(bits)
     return Cat(bits[i] & ~bits[:i].any() for i in range(len(bits)))
+
+
+def one_of(*choices: tuple[Value, Value]) -> Value:
+    """The value whose condition is high, of which at most one is; else zero: an OR of ANDs."""
+    result = C(0, 1)
+    for condition, value in choices:
+        result = result | Mux(condition, value, 0)
+    return result

@@ -1,13 +1,13 @@
 """Which entry of the order table a new order goes to: the d-left rule of ``spec.order_table``."""
 
 from amaranth import *
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Book
 
-from ..memory import ForwardedMemory
-from .pipeline import carry, lowest_one_hot
+from ..memory import SetClearMemory
+from .pipeline import lowest_one_hot
 
 
 def places(book: Book) -> int:
@@ -18,8 +18,9 @@ def places(book: Book) -> int:
 class Placement(wiring.Component):
     """Occupancy of every bucket and of the spill; chooses places and frees them.
 
-    Occupancy lies apart from the entries, so that the choice is one short loop: an operation sees every earlier one.
-    Latency: the buckets of stage 2's operation are judged at stage 4. II: 1. Sweep: ``book.buckets`` cycles.
+    Occupancy lies apart from the entries: the choice is one short loop, an entry needs no valid bit and its RAM no
+    sweep, and a replace takes a place and gives up another in the same cycle.
+    Latency: an operation sees every earlier one. II: 1. Sweep: ``book.buckets`` cycles.
 
     Parameters
     ----------
@@ -27,73 +28,85 @@ class Placement(wiring.Component):
 
     Members
     -------
-    buckets : In, array of ``book.tables``
-        Stage 2.
+    look_old, look_new : In, arrays of ``book.tables``
+        Stage -1: buckets of the references that are looked up.
+    used_old, used_new : Out, arrays of ``book.tables``
+        Stage 0: which of their entries are taken, but for what the five operations ahead do.
+    old_buckets, new_buckets : In, arrays of ``book.tables``
+        Stage 1.
     insert, remove : In(1)
-        Stage 4: the operation wants a place; it gives ``place`` up.
+        Stage 3: ``new`` wants a place; ``old`` gives ``place`` up.
     place : In(places(book))
-        Stage 4.
+        Stage 3.
     chosen : Out(places(book))
-        Stage 4: where an order to be inserted goes; zero when ``full``.
+        Stage 3: where an order to be inserted goes; zero when ``full``.
     full : Out(1)
-        Stage 4: there is no room.
+        Stage 3: there is no room.
+    spill : Out(book.spill)
+        Which spill entries are taken; changes with the entry.
     ready : Out(1)
     """
 
     def __init__(self, *, book: Book):
         self._book = book
+        buckets = In(range(book.buckets)).array(book.tables)
         super().__init__({
-            "buckets": In(range(book.buckets)).array(book.tables),
+            "look_old": buckets, "look_new": buckets, "old_buckets": buckets, "new_buckets": buckets,
+            "used_old": Out(book.ways).array(book.tables), "used_new": Out(book.ways).array(book.tables),
             "insert": In(1), "remove": In(1), "place": In(places(book)),
-            "chosen": Out(places(book)), "full": Out(1), "ready": Out(1),
+            "chosen": Out(places(book)), "full": Out(1), "spill": Out(book.spill), "ready": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        tables, ways = range(self._book.tables), self._book.ways
+        book, tables, ways = self._book, range(self._book.tables), self._book.ways
         rows, used, count, fewest = [], [], [], []
-        # That a bucket and the spill are full is kept beside what is used: whether an order finds room decides what
-        # the next operation on its reference does, in the same cycle.
-        occupancy = data.StructLayout({"used": ways, "full": 1})
-        spill, spill_full = Signal(self._book.spill), Signal()
+        # What look-ups see changes together with the entry, a cycle after the choice.
+        spill, spill_full = Signal(book.spill), Signal()
+        m.d.sync += self.spill.eq(spill)
         for t in tables:
-            rows.append(ForwardedMemory(shape=occupancy, depth=self._book.buckets, latency=2))
+            rows.append(SetClearMemory(width=ways, depth=book.buckets, latency=2, looks=2, behind=1))
             m.submodules[f"occupancy_{t}"] = rows[t]
-            used.append(rows[t].read_data.used)
+            used.append(rows[t].set_row)
             count.append(Signal(range(ways + 1), name=f"count_{t}"))
-            m.d.comb += [rows[t].read_address.eq(self.buckets[t]), count[t].eq(sum(used[t]))]
+            m.d.comb += [
+                rows[t].look_address[0].eq(self.look_old[t]), self.used_old[t].eq(rows[t].look_row[0]),
+                rows[t].look_address[1].eq(self.look_new[t]), self.used_new[t].eq(rows[t].look_row[1]),
+                rows[t].set_address.eq(self.new_buckets[t]), rows[t].clear_address.eq(self.old_buckets[t]),
+                count[t].eq(sum(used[t])),
+            ]
         for t in tables:
             less = [count[t] < count[u] for u in tables if u < t]
             not_more = [count[t] <= count[u] for u in tables if u > t]
             fewest.append(Cat(*less, *not_more).all())
 
-        full_tables, choice = Signal(), Signal(places(self._book))
+        full_tables = Signal()
         m.d.comb += [
-            full_tables.eq(Cat(row.read_data.full for row in rows).all()),
-            choice.eq(Cat(*(Mux(fewest[t], lowest_one_hot(~used[t]), 0) for t in tables),
-                          Mux(full_tables, lowest_one_hot(~spill), 0))),
-            self.chosen.eq(choice),
+            full_tables.eq(Cat(bucket.all() for bucket in used).all()),
+            self.chosen.eq(Cat(*(Mux(fewest[t], lowest_one_hot(~used[t]), 0) for t in tables),
+                               Mux(full_tables, lowest_one_hot(~spill), 0))),
             self.full.eq(full_tables & spill_full),
             self.ready.eq(Cat(row.ready for row in rows).all()),
         ]
-
-        put, take = Signal.like(choice), Signal.like(choice)
-        m.d.comb += [put.eq(Mux(self.insert, choice, 0)), take.eq(Mux(self.remove, self.place, 0))]
         for t in tables:
-            bucket = carry(m, self.buckets[t], since=2, until=4, name=f"bucket_{t}")
             part = slice(t * ways, (t + 1) * ways)
             m.d.comb += [
-                rows[t].write_enable.eq(put[part].any() | take[part].any()),
-                rows[t].write_address.eq(bucket[4]),
-                rows[t].write_data.used.eq(used[t] & ~take[part] | put[part]),
-                rows[t].write_data.full.eq(put[part].any() & (count[t] == ways - 1)),
+                rows[t].set_mask.eq(self.chosen[part]),
+                rows[t].set_enable.eq(self.insert),
+                rows[t].clear_mask.eq(self.place[part]),
+                rows[t].clear_enable.eq(self.remove),
             ]
-        put_spill, take_spill = put[-len(spill):], take[-len(spill):]
-        spilled = Signal(range(self._book.spill + 1))
-        m.d.sync += [
-            spill.eq(spill & ~take_spill | put_spill),
-            spilled.eq(spilled + (self.insert & full_tables & ~spill_full) - take_spill.any()),
-            spill_full.eq(Mux(self.insert & full_tables, spill_full | (spilled == self._book.spill - 1),
-                              spill_full & ~take_spill.any())),
+        in_spill = slice(book.tables * ways, None)
+        put, take = Signal.like(spill), Signal.like(spill)
+        spilled = Signal(range(book.spill + 1))
+        puts, takes = Signal(), Signal()
+        m.d.comb += [
+            put.eq(Mux(self.insert, self.chosen[in_spill], 0)), take.eq(Mux(self.remove, self.place[in_spill], 0)),
+            puts.eq(self.insert & full_tables & ~spill_full), takes.eq(take.any()),
         ]
+        m.d.sync += spill.eq(spill & ~take | put)
+        with m.If(puts & ~takes):
+            m.d.sync += [spilled.eq(spilled + 1), spill_full.eq(spilled == book.spill - 1)]
+        with m.If(takes & ~puts):
+            m.d.sync += [spilled.eq(spilled - 1), spill_full.eq(0)]
         return m

@@ -1,78 +1,72 @@
-"""Prices as whole ticks: the division is done once, when an order is added."""
+"""Prices on their symbol's grid: the ladder's slot of a price, and whether it is on the grid at all.
+
+Nothing is divided. On the grid of 100, index = price / 100 exactly, and the low bits of price / 4 * 25^-1 modulo a power of
+two are those of the index. Whether 100 divides a price is seen from its remainder by 25: 1024 is -1 modulo 25, so that
+the alternating sum of chunks of ten bits has the same remainder.
+"""
 
 from amaranth import *
-from amaranth.lib import data, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-PRICE_BITS = 32
-_DOLLAR_TICK = 100  #: 1/10 000 dollar: the tick from one dollar up
-_INDEX_BITS = (((1 << PRICE_BITS) - 1) // _DOLLAR_TICK).bit_length()  #: of a price in those ticks
-_REMAINDER_BITS = (_DOLLAR_TICK - 1).bit_length()
-POSITION_BITS = _INDEX_BITS + _REMAINDER_BITS
+from ..arithmetic import times
+from .operation import PRICE_BITS
 
-# floor(x / 25) = x * _RECIPROCAL >> _SHIFT for every x below 2**30: the excess of _RECIPROCAL * 25 over 2**_SHIFT, 7,
-# times x stays below 2**_SHIFT.
-_SHIFT = 35
-_RECIPROCAL = (1 << _SHIFT) // 25 + 1
-assert (_RECIPROCAL * 25 - (1 << _SHIFT)) << PRICE_BITS - 2 < 1 << _SHIFT
+_CHUNK = 10
+_SHIFT = 1025  #: a multiple of 25 that keeps the alternating sum positive
+_HALF = 6
+assert (1 << _CHUNK) % 25 == 24 and _SHIFT % 25 == 0 and _SHIFT >= 1 << _CHUNK
 
 
-class Grid(data.Struct):
-    """A price = ``index`` ticks + ``remainder``."""
-
-    index: PRICE_BITS
-    remainder: _REMAINDER_BITS
-
-
-def unpack(m: Module, position: Value, fine: Value, name: str) -> Grid:
-    """A position's ticks and remainder; ``fine``: the tick is 1/10 000 dollar, else 1 cent."""
-    grid = Signal(Grid, name=name)
-    m.d.comb += [
-        grid.index.eq(Cat(position[:_INDEX_BITS], Mux(fine, position[_INDEX_BITS:PRICE_BITS], 0))),
-        grid.remainder.eq(Mux(fine, 0, position[_INDEX_BITS:])),
-    ]
-    return grid
-
-
-def price_of(grid: Grid, fine: Value) -> Value:
-    """The price that a ``Grid`` came from."""
-    return Mux(fine, grid.index, grid.index[:_INDEX_BITS] * _DOLLAR_TICK + grid.remainder)[:PRICE_BITS]
+def _table(index: Value, values) -> Value:
+    values = list(values)
+    return Array(C(value, max(values).bit_length()) for value in values)[index]
 
 
 class PriceGrid(wiring.Component):
-    """The position of a price on its symbol's grid: one word that holds the price exactly.
+    """Latency: ``slot_index`` one cycle, ``off`` two. II: 1.
 
-    A position is the price itself where the tick is 1/10 000 dollar, else quotient (low) and remainder (high) of the
-    price by 100. Latency: 3 cycles. II: 1.
+    Parameters
+    ----------
+    slot_bits : int
+        log2 of the ladder's levels.
 
     Members
     -------
     price : In(32)
         Stage 0, 1/10 000 dollar.
     fine : In(1)
-        Stage 2: the symbol's tick is 1/10 000 dollar.
-    position : Out(POSITION_BITS)
-        Stage 3.
+        Stage 1: the symbol's tick is 1/10 000 dollar, else 1 cent.
+    slot_index : Out(slot_bits)
+        Stage 1: the low bits of price / tick.
+    off : Out(1)
+        Stage 2: the price is between two ticks.
     """
 
-    price: In(PRICE_BITS)
-    fine: In(1)
-    position: Out(POSITION_BITS)
+    def __init__(self, *, slot_bits: int):
+        if not 1 <= slot_bits <= PRICE_BITS - 2:
+            raise ValueError(f"slot_bits must be 1 to {PRICE_BITS - 2}, not {slot_bits!r}")
+        self._slot_bits = slot_bits
+        super().__init__({"price": In(PRICE_BITS), "fine": In(1), "slot_index": Out(slot_bits), "off": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
-        # Stage 0: two products narrow enough for DSP slices. Division by 100 is division by 4, then by 25.
-        half = (PRICE_BITS - 2) // 2
-        low, high = (Signal(half + _RECIPROCAL.bit_length(), name=f"product_{part}") for part in ("low", "high"))
-        price_1, price_2 = Signal(PRICE_BITS), Signal(PRICE_BITS)
+        bits = self._slot_bits
+        # Stage 0.
+        quarter = self.price[2:]
+        fine_slot, cent_slot = Signal(bits), Signal(bits)
+        alternating, quarters = Signal(2 * _HALF), Signal()
+        low, middle, high = (quarter[i * _CHUNK : (i + 1) * _CHUNK] for i in range(3))
         m.d.sync += [
-            low.eq(self.price[2:][:half] * _RECIPROCAL),
-            high.eq(self.price[2:][half:] * _RECIPROCAL),
-            price_1.eq(self.price),
+            fine_slot.eq(self.price),
+            cent_slot.eq(times(quarter[:bits], pow(25, -1, 1 << bits))[:bits]),
+            alternating.eq(low + high + _SHIFT - middle),
+            quarters.eq(self.price[:2] == 0),
         ]
-        # Stage 1: their sum; stage 2: what is left.
-        quotient = Signal(_INDEX_BITS)
-        m.d.sync += [quotient.eq((low + (high << half)) >> _SHIFT), price_2.eq(price_1)]
-        remainder = (price_2[:_REMAINDER_BITS] - (quotient * _DOLLAR_TICK)[:_REMAINDER_BITS])[:_REMAINDER_BITS]
-        m.d.sync += self.position.eq(Mux(self.fine, price_2, Cat(quotient, remainder)))
+        # Stage 1: the remainders of two halves cancel.
+        size = range(1 << _HALF)
+        first = _table(alternating[:_HALF], [value % 25 for value in size])
+        second = _table(alternating[_HALF:], [-(value << _HALF) % 25 for value in size])
+        m.d.comb += self.slot_index.eq(Mux(self.fine, fine_slot, cent_slot))
+        m.d.sync += self.off.eq(~self.fine & ~(quarters & (first == second)))
         return m

@@ -5,31 +5,38 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
-from spec.ladder import ASK, window_base
 from spec.records import LEVEL_ORDERS_BITS, LEVEL_QUANTITY_BITS
 
-from ..memory import ForwardedMemory, SweptMemory
-from .operation import symbol_index
+from ..arithmetic import times
+from ..memory import ForwardedMemory, SetClearMemory, SweptMemory
+from .operation import PRICE_BITS, Ring, symbol_index, window_row
 from .pipeline import carry, highest
-from .price_grid import POSITION_BITS, PRICE_BITS, unpack
 
-#: The best level of a side. ``known``: it is certain to be the best, or the side to be empty.
-Best = data.StructLayout({
-    "known": 1, "price": PRICE_BITS, "quantity": LEVEL_QUANTITY_BITS, "orders": LEVEL_ORDERS_BITS,
-})
 _Level = data.StructLayout({"quantity": LEVEL_QUANTITY_BITS, "orders": LEVEL_ORDERS_BITS})
-_Far = data.StructLayout({"better": LEVEL_ORDERS_BITS, "worse": LEVEL_ORDERS_BITS})
+
+
+def found_level(design: Design) -> data.StructLayout:
+    """The best level of a side: as in ``operation.result``. Meaningless where not ``any``."""
+    ring = Ring(design)
+    return data.StructLayout({
+        "any": 1, "inside": 1, "slot": ring.slot_bits, "number": ring.slot_bits, "price": PRICE_BITS,
+        "quantity": LEVEL_QUANTITY_BITS, "orders": LEVEL_ORDERS_BITS, "floor": range(ring.words),
+    })
 
 
 class PriceLadder(wiring.Component):
-    """Levels with a two-level occupancy bitmap per symbol and side, and counts of the orders beyond the window.
+    """Levels with a two-level occupancy bitmap per symbol and side.
 
-    Within a side levels are numbered by rank, the best price highest, so that one priority encoder serves both sides.
-    A word of the bitmap holds the occupancy of neighbouring ranks, the summary that of a side's words. The best level
-    is looked up anew for every operation: an emptied level costs nothing. What that look-up reads is written in the
-    cycle before it by the same operation: it sees the book as of its own operation, with nothing to forward.
+    A price's slot is its tick modulo the number of levels, inverted for asks, so that a higher place in a word is the
+    better price on both sides; the words follow one another around the ring from its floor up. A window moves along
+    the ring, nothing moves in memory.
 
-    Latency: the effect of stage 4 is in the best level at stage 8. II: 1. Sweep: 2 * symbols * levels cycles.
+    A level is the difference of two sums: of all that was added, and of all that was taken away. Each sum has one
+    writer, so that a replace changes two levels, of the same side or the same level, in one cycle. The best level is
+    looked up anew for every operation: an emptied level costs nothing. What that look-up reads is written in the cycle
+    before it by the same operation: it sees the book as of its own operation, with nothing to forward.
+
+    Latency: the change of stage 3 is in the best level at stage 6. II: 1. Sweep: 2 * symbols * levels cycles.
 
     Parameters
     ----------
@@ -37,172 +44,154 @@ class PriceLadder(wiring.Component):
 
     Members
     -------
-    symbol : In
-        Stage 2.
-    side, position : In
-        Stage 3: of the order that is added or found; without one, any.
-    add, reduce, remove, shares : In
-        Stage 4: an order comes, shrinks by ``shares`` or goes with its last ``shares``.
-    best : Out(Best)
-        Stage 8: of the operation's symbol and side.
-    added_better, added_worse : Out(1)
-        Stage 5: the order was added beyond the window, or between two ticks.
+    symbol, side, find_slot, place_slot : In
+        Stage 1.
+    row : In
+        Stage 3: the side's window.
+    adds, add_shares : In
+        Stage 3: an order more at ``place_slot``.
+    takes, take_orders, take_shares : In
+        Stage 3: shares, and with ``take_orders`` their order, go from ``find_slot``.
+    masked, word_mask, place_mask : In
+        Stages 3 and 5: only these words, and of the best one only these places, are looked at.
+    best : Out(found_level(design))
+        Stage 6.
     ready : Out(1)
     """
 
     def __init__(self, *, design: Design):
-        self._design = design
+        self._design, self._ring = design, Ring(design)
+        ring = self._ring
         super().__init__({
-            "symbol": In(symbol_index(design)), "side": In(1), "position": In(POSITION_BITS),
-            "add": In(1), "reduce": In(1), "remove": In(1), "shares": In(32),
-            "best": Out(Best), "added_better": Out(1), "added_worse": Out(1), "ready": Out(1),
+            "symbol": In(symbol_index(design)), "side": In(1), "find_slot": In(ring.slot_bits),
+            "place_slot": In(ring.slot_bits), "row": In(window_row(design)), "adds": In(1), "add_shares": In(32),
+            "takes": In(1), "take_orders": In(1), "take_shares": In(32), "masked": In(1), "word_mask": In(ring.words),
+            "place_mask": In(ring.places), "best": Out(found_level(design)), "ready": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        symbols, levels = self._design.symbols, self._design.book.levels
-        bases = [window_base(s.reference, s.tick, levels) for s in symbols]
-        rank_bits = levels.bit_length() - 1
-        word_bits = (rank_bits + 1) // 2  # of a rank: its place in its word; the rest is its word
-        sides = 2 * len(symbols)
+        ring, word_bits = self._ring, self._ring.word_bits
+        sides = 2 * len(self._design.symbols)
+        rows = sides * ring.levels
 
-        level_memory = ForwardedMemory(shape=_Level, depth=sides * levels)
-        best_level_memory = SweptMemory(shape=_Level, depth=sides * levels)
-        word_memory = ForwardedMemory(shape=1 << word_bits, depth=sides * levels >> word_bits)
-        best_word_memory = SweptMemory(shape=1 << word_bits, depth=sides * levels >> word_bits)
-        summary_memory = ForwardedMemory(shape=levels >> word_bits, depth=sides)
-        far_memory = ForwardedMemory(shape=_Far, depth=sides)
-        m.submodules.levels, m.submodules.best_levels = level_memory, best_level_memory
-        m.submodules.words, m.submodules.best_words = word_memory, best_word_memory
-        m.submodules.summaries, m.submodules.far = summary_memory, far_memory
-        m.d.comb += self.ready.eq(Cat(memory.ready for memory in (
-            level_memory, best_level_memory, word_memory, best_word_memory, summary_memory, far_memory)).all())
+        added = ForwardedMemory(shape=_Level, depth=rows, latency=2)
+        added_orders = ForwardedMemory(shape=LEVEL_ORDERS_BITS, depth=rows, latency=2)
+        taken = ForwardedMemory(shape=_Level, depth=rows, latency=2)
+        best_added, best_taken = SweptMemory(shape=_Level, depth=rows), SweptMemory(shape=_Level, depth=rows)
+        words = SetClearMemory(width=ring.places, depth=sides * ring.words, latency=2)
+        summaries = ForwardedMemory(shape=ring.words, depth=sides, latency=2)
+        memories = {"added": added, "added_orders": added_orders, "taken": taken, "best_added": best_added,
+                    "best_taken": best_taken, "words": words, "summaries": summaries}
+        for name, memory in memories.items():
+            m.submodules[name] = memory
+        m.d.comb += self.ready.eq(Cat(memory.ready for memory in memories.values()).all())
 
-        symbol = carry(m, self.symbol, since=2, until=8, name="symbol")
-        side = carry(m, self.side, since=3, until=8, name="side")
-        book = {stage: Cat(side[stage], symbol[stage]) for stage in range(3, 9)}  # row of a symbol's side
-
-        # Stage 2: the symbol's window; stage 3: where in it the price lies.
-        base, fine = Signal(PRICE_BITS), Signal()
-        m.d.sync += [
-            base.eq(Array(C(b // s.tick, PRICE_BITS) for s, b in zip(symbols, bases, strict=True))[symbol[2]]),
-            fine.eq(Array(C(s.tick == 1, 1) for s in symbols)[symbol[2]]),
-        ]
-        grid = unpack(m, self.position, fine, "grid")
-        level = Signal(signed(PRICE_BITS + 1))
-        m.d.comb += level.eq(grid.index - base)
-        below = level < 0
-        above = ~below & level[rank_bits:].any()
-        between = ~below & ~above & (grid.remainder != 0)
-        rank = carry(m, Signal(rank_bits, name="rank_3"), since=3, until=6, name="rank")
-        m.d.comb += rank[3].eq(level[:rank_bits] ^ side[3].replicate(rank_bits))
-        inside, better, worse = Signal(), Signal(), Signal()
-        m.d.sync += [
-            inside.eq(~below & ~above & ~between),
-            better.eq(between | Mux(side[3] == ASK, below, above)),
-            worse.eq(Mux(side[3] == ASK, above, below)),
-        ]
+        # Stage 1: the two levels are read, and their words.
+        side = carry(m, self.side, since=1, until=6, name="side")
+        book = carry(m, Cat(self.side, self.symbol), since=1, until=5, name="book")
+        find_slot = carry(m, self.find_slot, since=1, until=4, name="find_slot")
+        place_slot = carry(m, self.place_slot, since=1, until=4, name="place_slot")
+        find = {stage: Cat(find_slot[stage], book[stage]) for stage in (1, 2, 3)}
+        place = {stage: Cat(place_slot[stage], book[stage]) for stage in (1, 2, 3)}
         m.d.comb += [
-            level_memory.read_address.eq(Cat(rank[3], book[3])),
-            far_memory.read_address.eq(book[3]),
+            added.read_address.eq(place[1]), added_orders.read_address.eq(find[1]), taken.read_address.eq(find[1]),
+            words.set_address.eq(place[1][word_bits:]), words.clear_address.eq(find[1][word_bits:]),
+            summaries.read_address.eq(book[2]),
         ]
+        same = Signal()
+        m.d.sync += same.eq(find_slot[2] == place_slot[2])
 
-        # Stage 4: level and far counts are changed; the second copy of the levels follows two cycles later.
-        changes = self.add | self.remove | self.reduce
-        old, new = level_memory.read_data, level_memory.write_data
-        quantity, orders = new.quantity, new.orders
-        far, far_new = far_memory.read_data, far_memory.write_data
+        # Stage 3: the levels change, and with them their words.
+        more, less = added.write_data, taken.write_data
         m.d.comb += [
-            quantity.eq(Mux(self.add, old.quantity + self.shares, old.quantity - self.shares)),
-            orders.eq(Mux(self.add, old.orders + 1, old.orders - self.remove)),
-            level_memory.write_enable.eq(inside & changes),
-            level_memory.write_address.eq(Cat(rank[4], book[4])),
-            far_new.better.eq(Mux(self.add, far.better + better, far.better - (better & self.remove))),
-            far_new.worse.eq(Mux(self.add, far.worse + worse, far.worse - (worse & self.remove))),
-            far_memory.write_enable.eq((better | worse) & changes),
-            far_memory.write_address.eq(book[4]),
+            more.quantity.eq(added.read_data.quantity + self.add_shares),
+            more.orders.eq(added.read_data.orders + 1),
+            less.quantity.eq(taken.read_data.quantity + self.take_shares),
+            less.orders.eq(taken.read_data.orders + self.take_orders),
+            added.write_enable.eq(self.adds), added.write_address.eq(place[3]),
+            taken.write_enable.eq(self.takes), taken.write_address.eq(find[3]),
+            added_orders.write_enable.eq(self.adds), added_orders.write_address.eq(place[3]),
+            added_orders.write_data.eq(more.orders),
         ]
-        write = Signal(data.StructLayout({"enable": 1, "address": len(level_memory.write_address), "level": _Level}),
-                       name="write_4")
-        m.d.comb += [write.enable.eq(level_memory.write_enable), write.address.eq(level_memory.write_address),
-                     write.level.eq(new)]
-        write_6 = carry(m, write, since=4, until=6, name="write")[6]
+        for memory, source in ((best_added, added), (best_taken, taken)):
+            enable, address, level = Signal(), Signal.like(source.write_address), Signal(_Level)
+            m.d.sync += [enable.eq(source.write_enable), address.eq(source.write_address), level.eq(source.write_data)]
+            m.d.comb += [memory.write_enable.eq(enable), memory.write_address.eq(address), memory.write_data.eq(level)]
+        empties, others = Signal(), Signal()
+        find_place, place_place = Signal(ring.places), Signal(ring.places)
         m.d.comb += [
-            best_level_memory.write_enable.eq(write_6.enable),
-            best_level_memory.write_address.eq(write_6.address),
-            best_level_memory.write_data.eq(write_6.level),
+            empties.eq(self.takes & self.take_orders & (added_orders.read_data == less.orders) & ~(same & self.adds)),
+            find_place.eq(1 << find_slot[3][:word_bits]), place_place.eq(1 << place_slot[3][:word_bits]),
+            words.set_enable.eq(self.adds), words.set_mask.eq(place_place),
+            words.clear_enable.eq(empties), words.clear_mask.eq(find_place),
         ]
-        fills, empties = Signal(), Signal()
-        far_5 = Signal(_Far)
-        m.d.sync += [
-            fills.eq(inside & self.add),
-            empties.eq(inside & self.remove & (old.orders == 1)),
-            far_5.eq(far_new),
-            self.added_better.eq(better & self.add),
-            self.added_worse.eq(worse & self.add),
-        ]
-        m.d.comb += word_memory.read_address.eq(Cat(rank[4][word_bits:], book[4]))
-
-        # Stage 5: the bitmap's word; its second copy is written alike and read one cycle later.
-        place = Signal(1 << word_bits)
-        m.d.comb += place.eq(1 << rank[5][:word_bits])
-        word = word_memory.read_data
-        kept = Signal.like(place)
-        m.d.comb += kept.eq(word & ~Mux(empties, place, 0))
-        for memory in (word_memory, best_word_memory):
-            m.d.comb += [
-                memory.write_enable.eq(fills | empties),
-                memory.write_address.eq(Cat(rank[5][word_bits:], book[5])),
-                memory.write_data.eq(kept | Mux(fills, place, 0)),
-            ]
-        occupied, word_changes = Signal(), Signal()
-        none_better, none_worse = Signal(), Signal()
-        m.d.sync += [
-            occupied.eq(fills | kept.any()),
-            word_changes.eq(fills | empties),
-            none_better.eq(far_5.better == 0),
-            none_worse.eq(far_5.worse == 0),
-        ]
-        m.d.comb += summary_memory.read_address.eq(book[5])
-
-        # Stage 6: the summary, and from it the best word.
-        place_6 = Signal(levels >> word_bits)
-        m.d.comb += place_6.eq(1 << rank[6][word_bits:])
-        summary = Signal(levels >> word_bits)
+        emptied, filled_word = Signal(), Signal(ring.words)
+        emptied_word, above, below = Signal(ring.words), Signal(ring.words), Signal(ring.words)
+        floor = Signal(range(ring.words))
+        wanted = Signal(ring.words)
         m.d.comb += [
-            summary.eq(summary_memory.read_data & ~place_6 | Mux(occupied, place_6, 0)),
-            summary_memory.write_enable.eq(word_changes),
-            summary_memory.write_address.eq(book[6]),
-            summary_memory.write_data.eq(summary),
+            floor.eq(Mux(side[3], -self.row.ring_word, self.row.ring_word)),
+            wanted.eq(self.word_mask | ~self.masked.replicate(ring.words)),
         ]
-        any_6, best_word = highest(summary)
-        m.d.comb += best_word_memory.read_address[0].eq(Cat(best_word, book[6]))
-        best_word_7, any_7, any_8 = Signal.like(best_word), Signal(), Signal()
-        exact_7, exact_8 = Signal(), Signal()
         m.d.sync += [
-            best_word_7.eq(best_word), any_7.eq(any_6), any_8.eq(any_7),
-            exact_7.eq(none_better & (any_6 | none_worse)), exact_8.eq(exact_7),
+            emptied.eq(empties), others.eq((words.clear_row & ~find_place).any()),
+            filled_word.eq(Mux(self.adds, 1 << place_slot[3][word_bits:], 0)),
+            emptied_word.eq(1 << find_slot[3][word_bits:]),
+            above.eq(Cat(i < floor for i in range(ring.words)) & wanted),  # beyond the end of the ring: better
+            below.eq(Cat(i >= floor for i in range(ring.words)) & wanted),
         ]
 
-        # Stage 7: the best level.
-        _, best_place = highest(best_word_memory.read_data[0])
-        best_rank = Cat(best_place, best_word_7)
-        m.d.comb += best_level_memory.read_address[0].eq(Cat(best_rank, book[7]))
-        best_base, best_number, best_fine = Signal(PRICE_BITS), Signal(rank_bits), Signal()
-        m.d.sync += [
-            best_base.eq(Array(C(b, PRICE_BITS) for b in bases)[symbol[7]]),
-            best_fine.eq(Array(C(s.tick == 1, 1) for s in symbols)[symbol[7]]),
-            best_number.eq(best_rank ^ side[7].replicate(rank_bits)),
+        # Stage 4: the summary, and from it the best word.
+        changed_4 = Signal()
+        m.d.sync += changed_4.eq(self.adds | self.takes)
+        summary = Signal(ring.words)
+        m.d.comb += [
+            summary.eq(summaries.read_data & ~Mux(emptied & ~others, emptied_word, 0) | filled_word),
+            summaries.write_enable.eq(changed_4),
+            summaries.write_address.eq(book[4]),
+            summaries.write_data.eq(summary),
+        ]
+        any_above, word_above = highest(summary & above)
+        _, word_below = highest(summary & below)
+        best_word = Signal(range(ring.words))
+        m.d.comb += [
+            best_word.eq(Mux(any_above, word_above, word_below)),
+            words.look_address[0].eq(Cat(best_word, book[4])),
         ]
 
-        # Stage 8.
-        dollar_tick = max(s.tick for s in symbols)
-        best = best_level_memory.read_data[0]
-        with m.If(any_8):
-            m.d.comb += [
-                self.best.price.eq(best_base + Mux(best_fine, best_number, best_number * dollar_tick)),
-                self.best.quantity.eq(best.quantity),
-                self.best.orders.eq(best.orders),
-            ]
-        m.d.comb += self.best.known.eq(exact_8)
+        # Stage 5: the best level of that word, and the price at which the word begins.
+        window = carry(m, self.row, since=3, until=5, name="row")
+        masked = carry(m, self.masked, since=3, until=5, name="masked")
+        floors = carry(m, floor, since=3, until=6, name="floor")
+        word_5 = Signal.like(best_word)
+        m.d.sync += word_5.eq(best_word)
+        any_5, place_5 = highest(words.look_row[0] & (self.place_mask | ~masked[5].replicate(ring.places)))
+        slot_5 = Cat(place_5, word_5)
+        for memory in (best_added, best_taken):
+            m.d.comb += memory.read_address[0].eq(Cat(slot_5, book[5]))
+        number = Signal.like(word_5)
+        m.d.comb += number.eq((word_5 ^ side[5].replicate(len(word_5))) - window[5].ring_word)
+        symbol_5 = book[5][1:]
+        fine_5, fine = Signal(), Signal()
+        m.d.comb += fine_5.eq(Array(C(s.tick == 1, 1) for s in self._design.symbols)[symbol_5])
+        tick = max(s.tick for s in self._design.symbols)
+        best, word_price, place_6 = self.best, Signal(PRICE_BITS), Signal.like(place_5)
+        word_6 = Signal.like(word_5)
+        m.d.sync += [
+            best.any.eq(any_5), best.slot.eq(slot_5), word_6.eq(number),
+            best.inside.eq((number >= window[5].lo_word) & (number < window[5].hi_word)),
+            word_price.eq(window[5].ring_base + (Mux(fine_5, number, times(number, tick)) << word_bits)),
+            place_6.eq(place_5 ^ side[5].replicate(word_bits)), fine.eq(fine_5),
+        ]
+
+        # Stage 6.
+        more, less = best_added.read_data[0], best_taken.read_data[0]
+        m.d.comb += [
+            best.number.eq(Cat(place_6, word_6)),
+            best.price.eq(word_price + Mux(fine, place_6, times(place_6, tick))),
+            best.quantity.eq(more.quantity - less.quantity),
+            best.orders.eq(more.orders - less.orders),
+            best.floor.eq(floors[6]),
+        ]
         return m

@@ -1,0 +1,79 @@
+"""Orders that rest beyond the window, counted: whether any make the best price unknowable."""
+
+from amaranth import *
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from spec.config import Design
+from spec.records import LEVEL_ORDERS_BITS
+
+from ..memory import ForwardedMemory
+from .operation import symbol_index
+from .zones import Zone
+
+_Far = data.StructLayout({"better": LEVEL_ORDERS_BITS, "worse": LEVEL_ORDERS_BITS})
+
+
+class FarCounts(wiring.Component):
+    """Counts by the law, whatever levels the ladder holds: an order that is entering is counted here until it is in.
+
+    Latency: the operation of stage 4 is counted at stage 5. II: 1. Sweep: 2 * symbols cycles.
+
+    Parameters
+    ----------
+    design : Design
+
+    Members
+    -------
+    symbol, side : In
+        Stage 2.
+    find, place : In(Zone)
+        Stage 4: of the order that is found and of the one that is added.
+    adds, removes, held, holds, releases, window, from_better : In(1)
+        Stage 4: an order comes; one goes, and was ``held`` in its level; one moves into its level, or out of it; the
+        window takes in what was entering.
+    better, worse : Out(1)
+        Stage 5: orders rest there.
+    ready : Out(1)
+    """
+
+    def __init__(self, *, design: Design):
+        self._symbols = len(design.symbols)
+        flags = ("adds", "removes", "held", "holds", "releases", "window", "from_better")
+        super().__init__({
+            "symbol": In(symbol_index(design)), "side": In(1), "find": In(Zone), "place": In(Zone),
+            **dict.fromkeys(flags, In(1)), "better": Out(1), "worse": Out(1), "ready": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.counts = counts = ForwardedMemory(shape=_Far, depth=2 * self._symbols, latency=2)
+        address_3, address_4 = (Signal.like(counts.write_address, name=f"address_{stage}") for stage in (3, 4))
+        m.d.comb += counts.read_address.eq(Cat(self.side, self.symbol))
+        m.d.sync += [address_3.eq(counts.read_address), address_4.eq(address_3)]
+
+        # Orders in their levels that the law still counts as far; one side of one symbol has such at a time.
+        absorbed = Signal(LEVEL_ORDERS_BITS)
+        left = self.removes & self.held & self.find.entering
+        with m.If(self.window):
+            m.d.sync += absorbed.eq(0)
+        with m.Else():
+            m.d.sync += absorbed.eq(absorbed + (self.holds | self.adds & self.place.entering) - left)
+
+        leaves = self.removes & (~self.held | self.find.entering)
+        for zone, commits in (("better", self.from_better), ("worse", ~self.from_better)):
+            up = self.adds & self.place[zone] | self.releases & self.find[zone]
+            down = leaves & self.find[zone]
+            # One addition: of 1, of -1 or of what was absorbed, inverted, and 1.
+            change = Signal(LEVEL_ORDERS_BITS, name=f"change_{zone}")
+            m.d.comb += change.eq(Mux(self.window, ~absorbed, Mux(down & ~up, ~0, 0)))
+            step = Mux(self.window, commits, up & ~down)
+            new = counts.write_data[zone]
+            m.d.comb += new.eq(counts.read_data[zone] + Mux(self.window & ~commits, 0, change) + step)
+            m.d.sync += getattr(self, zone).eq(new != 0)
+        m.d.comb += [
+            counts.write_enable.eq(self.adds | self.removes | self.releases | self.window),
+            counts.write_address.eq(address_4),
+            self.ready.eq(counts.ready),
+        ]
+        return m
