@@ -1,15 +1,16 @@
 """The tick-to-trade core: stages and the streams between them.
 
     rx -> feed -> messages -> book -> updates -> strategy -> intents -> risk -> decisions -> order -> tx
-                                         |
-                                         +-> indicators -> indicators, vwaps
+               -> ahead    ->   |        |
+                                |        +-> indicators -> indicators, vwaps
+          snapshot, loads <-----+-> windows, depths
 
 Every stage takes one record per cycle and answers after a fixed number of cycles; nothing on this path can wait except
 an order for a busy wire. See docs/tick-to-trade.md.
 """
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
 from spec import records as spec
@@ -20,7 +21,7 @@ from .book import Book
 from .feed import Feed
 from .indicators import Indicators
 from .order import Order
-from .records import counters, records
+from .records import counters, layout, records
 from .risk import Risk
 from .strategy import Strategy
 from .wire import RX, TX
@@ -40,11 +41,13 @@ class TickToTrade(wiring.Component):
         Market data, one beat per cycle at most; ready is always high.
     tx : Out(TX)
         Order frames.
+    snapshot : In(stream of SNAPSHOT)
+        Resting orders that the host knows of, for a start in mid-day; taken in cycles without a message.
     kill : In(1)
         Kill switch: latched, every order from the next decision on is refused until reset.
     ready : Out(1)
         The memories are swept after reset. Frames that begin earlier are counted and dropped.
-    messages, updates, indicators, vwaps, intents, decisions, orders : Out(records)
+    messages, updates, windows, depths, loads, indicators, vwaps, intents, decisions, orders : Out(records)
         The stage boundaries, for the host and for comparison.
     feed_counters ... order_counters : Out(64 bit each)
         As ``spec.counters`` lists them.
@@ -55,7 +58,8 @@ class TickToTrade(wiring.Component):
             raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self.design = design
         super().__init__(
-            {"rx": In(RX), "tx": Out(TX), "kill": In(1), "ready": Out(1)}
+            {"rx": In(RX), "tx": Out(TX), "snapshot": In(stream.Signature(layout(spec.SNAPSHOT))), "kill": In(1),
+             "ready": Out(1)}
             | {record.stream: Out(records(record)) for record in spec.RECORDS}
             | {f"{stage}_counters": Out(counters(stage)) for stage in COUNTERS}
         )
@@ -70,7 +74,9 @@ class TickToTrade(wiring.Component):
         m.submodules.order = order = Order(design=self.design)
 
         connect(m, wiring.flipped(self.rx), feed.rx)
+        m.d.comb += book.ahead.eq(feed.ahead)
         connect(m, feed.messages, book.messages)
+        connect(m, wiring.flipped(self.snapshot), book.snapshot)
         connect(m, book.updates, indicators.updates)
         connect(m, book.updates, strategy.updates)
         connect(m, indicators.indicators, strategy.indicators)

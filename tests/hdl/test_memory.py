@@ -6,7 +6,7 @@ import pytest
 from amaranth.sim import Simulator
 
 from hdl.export import write_verilog
-from hdl.memory import ForwardedMemory, SweptMemory, ram_style
+from hdl.memory import ForwardedMemory, PlainMemory, SetClearMemory, SweptMemory, ram_style
 
 
 def simulate(dut, process):
@@ -125,3 +125,75 @@ def test_verilog_gives_no_initial_contents(tmp_path):
 def test_large_memories_ask_for_ultraram():
     assert [ram_style(*size) for size in ((72, 4096), (124, 8192), (36, 1 << 17))] == ["ultra"] * 3
     assert [ram_style(*size) for size in ((72, 2048), (7, 16384), (33, 64))] == ["auto"] * 3
+
+
+def wrong_rows(dut, *, depth, latency, behind, seed, width=4, cycles=800):
+    """How many rows of a memory under a random stream of sets, clears and looks differ from a list's."""
+    rng = random.Random(seed)
+    history = [[0] * depth for _ in range(behind + 1)]  # rows as they were before this cycle, oldest first
+    sets, clears, looks, wrong = [], [], [], 0
+
+    async def process(ctx):
+        nonlocal wrong
+        while not ctx.get(dut.ready):
+            await ctx.tick()
+        for _ in range(cycles):
+            rows = history[-1]
+            if looks:
+                wrong += ctx.get(dut.look_row[0]) != looks[-1]
+            masks = {}
+            for name, addresses in (("set", sets), ("clear", clears)):
+                masks[name] = 0
+                if len(addresses) >= latency:
+                    wrong += ctx.get(getattr(dut, f"{name}_row")) != rows[addresses[-latency]]
+                    masks[name] = rng.getrandbits(width)
+            enables = {name: rng.random() < 0.8 for name in masks}
+            if len(sets) >= latency and sets[-latency] == clears[-latency]:
+                masks["clear"] &= ~masks["set"]
+            for name, addresses in (("set", sets), ("clear", clears)):
+                addresses.append(rng.randrange(depth))
+                ctx.set(getattr(dut, f"{name}_address"), addresses[-1])
+                ctx.set(getattr(dut, f"{name}_enable"), enables[name])
+                ctx.set(getattr(dut, f"{name}_mask"), masks[name])
+            address = rng.randrange(depth)
+            ctx.set(dut.look_address[0], address)
+            looks.append(history[0][address])
+            await ctx.tick()
+            rows = list(rows)
+            if len(sets) > latency and enables["set"]:
+                rows[sets[-latency - 1]] |= masks["set"]
+            if len(clears) > latency and enables["clear"]:
+                rows[clears[-latency - 1]] &= ~masks["clear"]
+            del history[0]
+            history.append(rows)
+
+    simulate(dut, process)
+    assert len(looks) == cycles
+    return wrong
+
+
+@pytest.mark.parametrize("behind", [0, 1])
+@pytest.mark.parametrize("latency", [1, 2])
+def test_setting_and_clearing_in_the_same_cycle(latency, behind):
+    dut = SetClearMemory(width=4, depth=3, latency=latency, behind=behind)
+    assert wrong_rows(dut, depth=3, latency=latency, behind=behind, seed=latency) == 0
+
+
+def test_the_check_of_setting_and_clearing_can_fail():
+    assert wrong_rows(SetClearMemory(width=4, depth=3, latency=2), depth=3, latency=2, behind=1, seed=1) > 0
+
+
+def test_a_plain_memory_shows_what_was_written_before():
+    dut, seen = PlainMemory(shape=8, depth=4), []
+
+    async def process(ctx):
+        ctx.set(dut.read_address, 2)
+        ctx.set(dut.write_address, 2)
+        ctx.set(dut.write_enable, 1)
+        for value in (7, 8, 9):
+            ctx.set(dut.write_data, value)
+            await ctx.tick()
+            seen.append(ctx.get(dut.read_data))
+
+    simulate(dut, process)
+    assert seen[1:] == [7, 8]  # each one cycle after it was written
