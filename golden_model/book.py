@@ -48,12 +48,8 @@ _ZONE_COUNTERS = {Zone.BETTER.value: "zone_better", Zone.WORSE.value: "zone_wors
 _MASK32 = (1 << 32) - 1
 #: Hardware publishes a depth some cycles after the moment that it shows; a load may take one cycle.
 _FORMER_DEPTHS = 64
+_UNKNOWN_SIDES = (0,) * 8
 _NOTHING_KNOWN = (0,) * (3 + 3 * DEPTH_LEVELS)
-
-
-def _published(ladder: Ladder) -> tuple[int, int, int, int]:
-    """Known, price, shares and orders of a side without fault."""
-    return (1, *ladder.best()) if ladder.known else (0, 0, 0, 0)
 
 
 class _Order:
@@ -162,13 +158,16 @@ class Book:
         if trade == Trade.PRINT:
             symbol.last_trade = price
         self.counters["updates"] += 1
-        fault = m.gap or symbol.fault
-        bid, ask = ((0, 0, 0, 0), (0, 0, 0, 0)) if fault else map(_published, symbol.sides)
+        if m.gap or symbol.fault:
+            best = _UNKNOWN_SIDES
+        else:
+            bids, asks = symbol.sides
+            best = *bids.published(), *asks.published()
         return UPDATE.tuple(
             m.message, message.timestamp, symbol.index, kind[0],
             m.gap, symbol.unknown_reference, symbol.duplicate_reference, symbol.over_execution, symbol.table_full,
             int(self._market_open and symbol.trading and not symbol.halted),
-            *bid, *ask,
+            *best,
             trade, price, shares, match,
             symbol.last_trade, symbol.collar_lower, symbol.collar_upper)
 

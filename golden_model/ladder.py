@@ -101,6 +101,17 @@ class Ladder:
         price = self._sign * self._ranks[-1]
         return price, *self._levels[price]
 
+    def published(self) -> tuple[int, int, int, int]:
+        """Known, price, shares and orders of the best level; zeros when it is not known."""
+        inside, better, worse = self.zones
+        if better or worse and not inside:
+            return 0, 0, 0, 0
+        if not self._ranks:
+            return 1, 0, 0, 0
+        price = self._sign * self._ranks[-1]
+        shares, orders = self._levels[price]
+        return 1, price, shares, orders
+
     def depth(self) -> list[tuple[int, int, int]]:
         """Every level as (price, shares, orders), best first."""
         return [(price, *self._levels[price]) for price in (self._sign * rank for rank in reversed(self._ranks))]
@@ -123,11 +134,12 @@ class Ladder:
         inside, better, worse = zones
         if better or worse and not inside:
             return False, [], False
-        levels = []
+        (low, high), sign, levels = window, self._sign, []
         # With no order better than the window, those inside it come first.
-        for rank in reversed(self._ranks[-count:]):
-            price = self._sign * rank
-            if not window.low <= price < window.high:
+        for rank in self._ranks[: -count - 1 : -1]:
+            price = sign * rank
+            if not low <= price < high:
                 break
-            levels.append((price, *self._levels[price]))
+            shares, orders = self._levels[price]
+            levels.append((price, shares, orders))
         return True, levels, len(levels) < count and worse > 0

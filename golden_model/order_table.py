@@ -13,14 +13,20 @@ SPILL = -1
 
 
 @cache
-def _octet_buckets(tables: int, index_bits: int) -> list[list[int]]:
-    """For each octet of a reference (lowest first) and value of it: its part in every bucket index, side by side.
+def _chunk_buckets(tables: int, index_bits: int) -> list[list[int]]:
+    """For each 16 bits of a reference (lowest first) and value of them: their part in every bucket index, side by side.
 
-    A bucket index is an XOR of reference bits, hence the XOR of what the reference's octets contribute: eight look-ups
-    for all sub-tables at once rather than a loop over chunks for each.
+    A bucket index is an XOR of reference bits, hence the XOR of what the reference's chunks contribute: four look-ups
+    at most for all sub-tables at once rather than a loop over chunks for each.
     """
-    return [[sum(bucket_of(value << 8 * octet, table, index_bits) << table * index_bits for table in range(tables))
-             for value in range(256)] for octet in range(8)]
+    chunks = []
+    for low in range(0, 64, 16):
+        parts = [0]
+        for bit in range(low, low + 16):
+            part = sum(bucket_of(1 << bit, table, index_bits) << table * index_bits for table in range(tables))
+            parts += [other ^ part for other in parts]
+        chunks.append(parts)
+    return chunks
 
 
 class OrderTable:
@@ -30,8 +36,10 @@ class OrderTable:
     """
 
     def __init__(self, book: Book):
-        self._index_bits = book.buckets.bit_length() - 1
-        self._octet_buckets = _octet_buckets(book.tables, self._index_bits)
+        index_bits = book.buckets.bit_length() - 1
+        self._chunk_buckets = _chunk_buckets(book.tables, index_bits)
+        self._index_mask = book.buckets - 1
+        self._shifts = range(0, book.tables * index_bits, index_bits)
         self._ways = book.ways
         self._used = [[0] * book.buckets for _ in range(book.tables)]  # one bit per way
         self._spill_used = 0
@@ -40,21 +48,21 @@ class OrderTable:
 
     def buckets(self, reference: int) -> list[int]:
         """The reference's bucket in each sub-table, as ``spec.order_table.bucket_of``."""
-        parts = 0
-        for octet, values in zip(reference.to_bytes(8, "little"), self._octet_buckets, strict=True):
-            parts ^= values[octet]
-        bits = self._index_bits
-        return [parts >> table * bits & (1 << bits) - 1 for table in range(len(self._used))]
+        low, second, third, high = self._chunk_buckets
+        parts = (low[reference & 0xFFFF] ^ second[reference >> 16 & 0xFFFF] ^ third[reference >> 32 & 0xFFFF]
+                 ^ high[reference >> 48])
+        return [parts >> shift & self._index_mask for shift in self._shifts]
 
     def insert(self, reference: int) -> bool:
         """Give ``reference``, which has none, a place. False when there is no room."""
-        best, fewest = None, self._ways
-        for table, bucket in enumerate(self.buckets(reference)):
-            orders = self._used[table][bucket].bit_count()
+        best, fewest = SPILL, self._ways
+        buckets = self.buckets(reference)
+        for table, (used, bucket) in enumerate(zip(self._used, buckets, strict=True)):
+            orders = used[bucket].bit_count()
             if orders < fewest:
-                best, fewest = (table, bucket), orders
-        if best:
-            table, bucket = best
+                best, fewest = table, orders
+        if best != SPILL:
+            table, bucket = best, buckets[best]
             way = _lowest_zero(self._used[table][bucket])
             self._used[table][bucket] |= 1 << way
             self.places[reference] = table, bucket, way
