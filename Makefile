@@ -20,8 +20,12 @@ demo: system .venv ## Send a market session through the core and compare it with
 test: system .venv ## Run all tests on both simulators (ARGS='-k book', JOBS=1).
 	@.venv/bin/pytest -n $(JOBS) $(ARGS) tests
 
-campaign: system .venv ## Run the tests that take minutes each, among them the U280's netlist.
+campaign: system .venv ## Run the tests that take minutes: ten million messages, the U280's netlist.
 	@.venv/bin/pytest -n $(JOBS) -m campaign $(ARGS) tests
+
+bench: system .venv ## Fill the order table until it is full, and send the book a message in every cycle.
+	@.venv/bin/tickwire fill $(ARGS)
+	@.venv/bin/tickwire rate $(ARGS)
 
 lint: .venv ## Check the Python style.
 	@.venv/bin/ruff check .
@@ -65,4 +69,4 @@ define install
   } >build/apt.log 2>&1 || { tail -n 20 build/apt.log; exit 1; }; }
 endef
 
-.PHONY: help demo test campaign lint clean .venv system
+.PHONY: help demo test campaign bench lint clean .venv system

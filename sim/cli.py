@@ -251,6 +251,66 @@ def latency(
 
 
 @command
+def fill(
+    design: Annotated[str, typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset or path of a TOML file; "
+                                        "without it, eight symbols and a table of 196 624 entries.")] = "",
+    seed: Annotated[int, _SEED] = 1,
+    hardware: Annotated[bool, typer.Option("--hardware/--no-hardware", help="Send the same orders through the compiled "
+                                           "book and see that it raises the flag with the same message.")] = True,
+) -> None:
+    """Fill the order table with references like a real day's until it spills, and until it is full.
+
+    Says how many orders rest at either moment, what share of the table's entries that is, and how many UltraRAMs the
+    entries take.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire fill
+      tickwire fill --design u280 --no-hardware
+    """
+    from . import fill as filling
+    from .engine.book import library
+
+    chosen = load(design) if design else filling.built_in()
+    with console.progress(None, "orders") as show:
+        found = filling.fill(chosen, seed=seed, progress=lambda live: show("filling", live))
+        if hardware:
+            show("building the simulation", 0)
+            built = library(chosen)
+            found = filling.confirm(found, built, seed=seed, progress=lambda sent: show("compiled book", sent))
+    filling.print_fill(found, output)
+    raise typer.Exit(console.DIFFERENT if hardware and not found.confirmed else console.SUCCESS)
+
+
+@command
+def rate(
+    design: Annotated[str, _DESIGN] = "small",
+    messages: Annotated[int, typer.Option("--messages", "-n", min=1000, help="In as many cycles, without a pause.")]
+    = 1_000_000,
+    seed: Annotated[int, _SEED] = 1,
+) -> None:
+    """Send a message in every cycle through the compiled book, and compare with the model.
+
+    Measures the latency of every update at rest and at full load: it must be the same number of cycles throughout.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire rate
+      tickwire rate --design demo --messages 200000
+    """
+    from . import rate as rating
+    from .engine.book import library
+
+    chosen = load(design)
+    with console.progress(None, "") as show:
+        show("building the simulation")
+        found = rating.measure(chosen, library(chosen), messages=messages, seed=seed, progress=show)
+    rating.print_rate(found, output)
+    different = found.rest.differences or found.full.differences
+    raise typer.Exit(console.DIFFERENT if different else console.SUCCESS if found.passed else console.TOO_SLOW)
+
+
+@command
 def test(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
                                                       "risk, order, core; all without it.")] = None,

@@ -56,7 +56,7 @@ def _octet_fields(expected: int, got: int) -> Iterator[tuple[str, object, object
             yield f"octets[{i}]", mine[i], theirs[i]
 
 
-class _Pairs:
+class Pairs:
     """One stream: what each side has said and the other has not yet answered."""
 
     BACKLOG = 1 << 16  #: records; one side is never this far ahead unless the other has lost some
@@ -145,7 +145,7 @@ class Comparison:
         self.first: Difference | None = None
         self.kept: list[Difference] = []
         self.by_stream: Counter[str] = Counter()
-        self._pairs = {record.stream: _Pairs(record) for record in RECORDS}
+        self._pairs = {record.stream: Pairs(record) for record in RECORDS}
         self._frames_got: deque[OrderFrame] = deque()
         self._frames_expected: deque[tuple[int, bytes]] = deque()
         self._frames_compared = 0
@@ -195,7 +195,7 @@ class Comparison:
         """A window that ``spec.ladder`` does not know."""
         self._say("value", "windows", "window", fault, f"{window.low} to {window.high}", window.message, cycle)
 
-    def _walk(self, pairs: _Pairs, final: bool = False) -> None:
+    def _walk(self, pairs: Pairs, final: bool = False) -> None:
         record = pairs.record
         for kind, mine, theirs, cycle in pairs.differences(final):
             message = (theirs if mine is None else mine)[0]

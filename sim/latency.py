@@ -135,7 +135,8 @@ class DepthDelay:
         self._waiting: dict[tuple[int, int], list[tuple[int, int]]] = {}  # symbol, side -> (message, cycle)
         names = UPDATE.tuple._fields
         self._symbol = names.index("symbol")
-        self._sides = [slice(names.index(f"{side}_known"), names.index(f"{side}_orders") + 1) for side in ("bid", "ask")]
+        self._sides = [slice(names.index(f"{side}_known"), names.index(f"{side}_orders") + 1)
+                       for side in ("bid", "ask")]
 
     def add(self, updates: Stream, depths: Stream) -> None:
         shown = list(zip(depths.cycles.tolist(), depths.rows, strict=True))[::-1]

@@ -24,7 +24,8 @@ _NONE = "–"
 _DAY_NS = 86_400_000_000_000
 #: Counters of what goes well; all others count what was dropped, refused or flagged.
 _NORMAL = {
-    "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"}, "book": {"updates", "filtered", "loads", "vouched", "windows", "depths"},
+    "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"},
+    "book": {"updates", "filtered", "loads", "vouched", "windows", "depths"},
     "indicators": {"samples", "prints", "breaks"}, "strategy": {"intents", "suppressed_cooldown"},
     "risk": {"approved"}, "order": {"orders", "frames"},
 }

@@ -29,6 +29,16 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("simulator", [chosen] if chosen else SIMULATORS)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """The lines with which campaigns say what they compared, from whichever process ran them."""
+    lines = [line for report in terminalreporter.getreports("passed") for name, line in report.user_properties
+             if name == "campaign" and report.when == "call"]
+    if lines:
+        terminalreporter.section("campaign")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture
 def seed(request, record_property) -> int:
     """Seed of this test, shown with its failure."""

@@ -1,7 +1,8 @@
 """A small component with the core's ports, and its model: what engine, comparison and replay are tested with.
 
 A frame is one ITCH message without any header. It becomes a ``messages`` record; a locate below 4 makes an update, an
-A an order of 27 octets; with the update of an F come a window and a load, with that of a D a depth. The records carry recognisable values, wide, signed and partly filled ones among them.
+A an order of 27 octets; with the update of an F come a window and a load, with that of a D a depth. The records carry
+recognisable values, wide, signed and partly filled ones among them.
 """
 
 import random

@@ -16,7 +16,7 @@ from sim.inputs import open_input
 from sim.replay import Run
 from spec import config
 
-COMMANDS = ("demo", "replay", "generate", "verilog", "latency", "test")
+COMMANDS = ("demo", "replay", "generate", "verilog", "latency", "fill", "rate", "test")
 SMALL = config.preset("small")
 
 

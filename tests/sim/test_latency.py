@@ -123,9 +123,10 @@ def test_percentiles_are_exact():
 def _stream(record, *rows):
     """From (cycle, fields) of each record."""
     made = [record.pack(record.tuple(**dict.fromkeys(record.tuple._fields, 0) | fields)) for _, fields in rows]
-    words = [[word >> 64 * i & (1 << 64) - 1 for i in range(-(-record.bits // 64))] for word in made]
     width = -(-record.bits // 64)
-    return Stream(record, np.array([cycle for cycle, _ in rows], np.uint64), np.array(words, np.uint64).reshape(-1, width))
+    words = [[word >> 64 * i & (1 << 64) - 1 for i in range(width)] for word in made]
+    cycles = [cycle for cycle, _ in rows]
+    return Stream(record, np.array(cycles, np.uint64), np.array(words, np.uint64).reshape(-1, width))
 
 
 @pytest.mark.parametrize("batches", [1, 2])
