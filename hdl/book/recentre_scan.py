@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.ladder import ASK, CENT
 
+from ..arithmetic import times
 from .operation import PRICE_BITS, scanned_layout, symbol_index
 from .order_table import bucket_of
 from .pipeline import highest
@@ -186,7 +187,7 @@ class RecentreScan(wiring.Component):
                 m.d.sync += values[i].eq(values[i - 1])
         m.d.sync += [
             total.eq(digits[0] - digits[1] + digits[2] + _ABOVE),
-            folded_total.eq(total[:5] + 7 * total[5:]),
+            folded_total.eq(total[:5] + times(total[5:], 7)),
             on_grid.eq(self.fine | whole[2] & Cat(folded_total == i for i in range(0, 1 << _DIGIT, 25)).any()),
         ]
         best = Signal(PRICE_BITS)

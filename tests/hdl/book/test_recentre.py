@@ -3,12 +3,13 @@
 import random
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
-from hdl.book import recentre, recentre_scan
+from hdl.book import recentre
 from hdl.book.operation import Ring, background, result, scanned_layout
 from hdl.book.recentre import Recentre
 from spec.ladder import (
@@ -77,6 +78,7 @@ class NaiveBook:
     messages: int = 0
     laws: list = field(default_factory=list)  #: WINDOW records that are due
     done: Counter = field(default_factory=Counter)
+    taken: list = field(default_factory=list)  #: cycle and kind of each request
 
     def __post_init__(self):
         self.ring = Ring(self.design)
@@ -192,6 +194,9 @@ class NaiveBook:
         else:
             self.done["released in vain"] += 1
 
+    def query(self, request):
+        pass
+
     def window(self, symbol, side, row):
         old = self.rows[symbol, side]
         if self.absorbed:
@@ -277,12 +282,16 @@ class NaiveBook:
             tick, levels = self.tick(s), self.ring.levels
             assert row.law == Window(row.ring, row.ring + levels * tick)
             found, best = self.result(s, side), self.best(s, side)
+            between = any(o.price % tick and self.zone(o) == Zone.BETTER for o in self.orders.values()
+                          if (o.symbol, o.side) == (s, side))
             if best is None:
                 assert self.known(found)
-            elif best[0] % tick == 0 and lowest_low(tick, levels) <= best[0] < highest_low(tick, levels) + levels * tick:
+            elif not between and 0 <= best[0] - lowest_low(tick, levels) and (
+                    best[0] < highest_low(tick, levels) + levels * tick):
                 assert self.known(found), "the market is lost"
                 assert (levels // 4 <= found["number"] < 3 * levels // 4
                         or row.law == window_around(best[0], tick, levels)), "the best price is not in the middle"
+                self.done["in the middle"] += 1
 
 
 def pack_row(row):
@@ -329,7 +338,8 @@ class Market:
             price = rng.choice((e.low, e.high - tick, e.low - tick, e.high, rng.randrange(e.low, e.high, tick)))
         elif kind < 0.3 + self.far:
             price = rng.choice((tick, 100, 10_000, 1_999_999_900, MAX_PRICE // tick * tick, rng.getrandbits(32),
-                                lowest_low(tick, self.book.ring.levels), self.centres[key] + rng.choice((-3, 3)) * span))
+                                lowest_low(tick, self.book.ring.levels),
+                                self.centres[key] + rng.choice((-3, 3)) * span))
         elif kind < 0.32 + self.far:
             price = self.centres[key] + rng.randrange(-span, span)  # seldom on the grid
         else:
@@ -400,6 +410,7 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
     """Messages for ``cycles`` cycles, then none until nothing is asked for; the naive book then.
 
     ``free``: share of the slots that carry no message; ``busy``: share of the others that one of these symbols fills.
+    ``script``: the messages, as a function of the book and the cycle.
     """
     dut = Recentre(design=design)
     book = book(design, rng)
@@ -456,16 +467,16 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
             ready, slot = rng.random() < free, None
             if cycle >= cycles:
                 ready = True
-            elif not ready or rng.random() < 0.1:
-                ready = False
-                if script:
-                    slot = script(book, cycle)
-                elif rng.random() < busy:
-                    slot = "message", market, threatened
+            elif script:
+                slot = script(book, cycle)
+                ready &= slot is None
+            elif not ready and rng.random() < busy:
+                slot = "message", market, threatened
             if ready and valid:
                 kind, = (name for name in ("scan", "hold", "release", "window", "query") if fields[name])
                 slot = kind, fields, request
                 book.done[kind] += 1
+                book.taken.append((cycle, kind))
             held_request = request if valid and not ready else None
             still = 0 if valid or not ready else still + 1
             slots.appendleft(slot)
@@ -498,10 +509,9 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
                                   w["hi_word"])
                         check_row(design, key[0], row)
                         laws = len(book.laws)
-                        act = lambda: book.window(*key, row)
+                        act = partial(book.window, *key, row)
                     else:
-                        act = {"query": lambda: None, "hold": lambda: book.hold(what),
-                               "release": lambda: book.release(what)}[kind]
+                        act = partial(getattr(book, kind), what)
                 apply(kind, act, key, cycle)
                 if kind == "window" and len(book.laws) > laws:
                     due.append((cycle - APPLIED + RESULT + 1, book.laws[-1]))
@@ -516,7 +526,6 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
                 ctx.set(dut.results.valid, 0)
             await ctx.tick()
             cycle += 1
-        book.cycles = cycle
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-9)
@@ -551,14 +560,140 @@ def some_design(tiny, *, references=(2915200, 4200), **book):
 
 
 @pytest.mark.parametrize("free, busy, book", [
-    (0.9, 1.0, {}),
+    (0.85, 1.0, {}),
     (0.65, 0.4, {}),
-    (1 / 3, 0.2, {"levels": 32, "ways": 3}),
+    (1 / 3, 0.3, {"levels": 32, "ways": 3}),
     (1 / 3, 1.0, {"tables": 4, "ways": 1, "spill": 1}),
     (0.8, 0.5, {"levels": 64, "references": (11_000, 700, 4_294_900_000 // 100 * 100)}),
 ])
 def test_a_market_that_walks_jumps_and_drains(tiny, seed, free, busy, book):
     rng = random.Random(f"{seed} {free} {busy} {book}")
-    book = run(some_design(tiny, **book), rng, cycles=6000, free=free, busy=busy)
-    print(dict(book.done), book.messages, len(book.laws))
-    assert min(book.done[what] for what in ("held", "released", "absorbed", "empty law", "held in vain", "turned over")) > 0
+    book = run(some_design(tiny, **book), rng, cycles=5000, free=free, busy=busy)
+    events = "held", "held in vain", "released", "turned over", "absorbed", "empty law"
+    assert min(book.done[event] for event in events) > 0, book.done
+
+
+def add_at(cycle, key, price, *, reference=1, shares=100):
+    """A script that does nothing but add an order."""
+    def script(book, now):
+        return ("message", key, lambda: book.add(reference, *key, price, shares)) if now == cycle else None
+
+    return script
+
+
+def cycles_of_a_move(book):
+    """From the first request to the last window operation."""
+    return max(cycle for cycle, kind in book.taken if kind == "window") - book.taken[0][0] + 1
+
+
+@pytest.mark.parametrize("side", [BID, ASK])
+@pytest.mark.parametrize("price", [100, 10_000, 600_000, 2_000_000, 1_999_999_900, MAX_PRICE // 100 * 100])
+def test_a_far_order_alone_is_found(tiny, side, price):
+    design = some_design(tiny, buckets=64)
+    book = run(design, random.Random(1), cycles=20, free=0.5, script=add_at(5, (0, side), price))
+    law = window_around(price, 100, 16)
+    assert book.rows[0, side].law == law
+    assert [record[1:3] for record in book.laws] == [(0, side)] * 2 and book.laws[-1][3:] == law
+    assert 3 * 64 < cycles_of_a_move(book) < 3 * (64 + 2 * recentre.SETTLED) + 110
+
+
+@pytest.mark.parametrize("price", [100, 600_000])
+def test_a_move_takes_a_cycle_per_row_and_scan(tiny, price):
+    """The same move in tables of other sizes: three scans, each a cycle longer per row."""
+    durations = [cycles_of_a_move(run(some_design(tiny, buckets=buckets), random.Random(1), cycles=20, free=0.5,
+                                      script=add_at(5, (0, BID), price))) for buckets in (64, 128)]
+    assert 3 * 64 <= durations[1] - durations[0] <= 3 * 64 + 3
+
+
+def test_neighbours_in_the_ring_move_without_a_search(tiny):
+    """A best price in the upper quarter: two scans, no search; in the middle half: nothing."""
+    design = some_design(tiny, buckets=64)
+    middle = window_around(2915200, 100, 16).low + 800
+    assert run(design, random.Random(1), cycles=20, free=0.5, script=add_at(5, (0, BID), middle)).taken == []
+    book = run(design, random.Random(1), cycles=20, free=0.5, script=add_at(5, (0, BID), middle + 400))
+    assert 2 * 64 <= book.done["scan"] <= 2 * 64 + 3 and book.done["window"] == 3
+    assert [record[3:] for record in book.laws] == [(middle - 400, middle + 800), (middle - 400, middle + 1200)]
+
+
+def test_a_side_that_stays_unknown_does_not_keep_others_waiting(tiny):
+    """A bid between two ticks rests at the top, and its side is never quiet: others move all the same, it does not."""
+    design = some_design(tiny)
+    middle = window_around(2915200, 100, 16).low + 800
+    market = {}
+
+    def script(book, now):
+        if now == 0:
+            return "message", (0, BID), lambda: book.add(1, 0, BID, middle + 51, 100)
+        if now % 800 == 0:  # another side moves
+            key = (now // 800 % 3 + 1) // 2, (now // 800 % 3 + 1) % 2
+            tick = book.tick(key[0])
+            price = market[key] = market.get(key, book.rows[key].law.low) + 40 * tick
+
+            def jump():
+                for reference in [r for r, o in book.orders.items() if (o.symbol, o.side) == key]:
+                    book.remove(reference)
+                book.add(100 + now, *key, price, 100)
+
+            return "message", key, jump
+        if now % 800 == 799:
+            for key, price in market.items():
+                found = book.result(*key)
+                assert book.known(found) and found["price"] == price, "another side waits too long"
+        if now % 5:
+            return None
+        return "message", (0, BID), lambda: book.remove(2) if 2 in book.orders else book.add(2, 0, BID, middle, 100)
+
+    book = run(design, random.Random(1), cycles=4000, script=script)
+    assert len(book.laws) == 2 * 4 and not [law for law in book.laws if law[1:3] == (0, BID)]
+
+
+class ForgetsTheAbsorbed(NaiveBook):
+    def window(self, symbol, side, row):
+        self.absorbed = 0
+        super().window(symbol, side, row)
+
+
+class HoldsNothing(NaiveBook):
+    def hold(self, request):
+        pass
+
+
+class ReleasesNothing(NaiveBook):
+    def release(self, request):
+        pass
+
+
+class CountsByTheLawAlone(NaiveBook):
+    def far_zone(self, order):
+        return self.zone(order)
+
+    def remove(self, reference):
+        order = self.orders[reference]
+        order.far = self.zone(order)
+        super().remove(reference)
+
+
+class TakesEveryOrderAsEntering(NaiveBook):
+    def is_entering(self, order):
+        e = self.entering
+        return bool(e.active and (e.symbol, e.side) == (order.symbol, order.side)
+                    and self.zone(order) != Zone.INSIDE)
+
+
+@pytest.mark.parametrize("fault, complaint", [
+    (ForgetsTheAbsorbed, "far|published wrong"),
+    (HoldsNothing, "an order inside is in no level"),
+    (ReleasesNothing, "a level is not on the ring|levels"),
+    (CountsByTheLawAlone, "far"),
+    (TakesEveryOrderAsEntering, "a level is not on the ring"),
+])
+def test_a_faulty_book_is_found(tiny, seed, fault, complaint):
+    with pytest.raises(AssertionError, match=complaint):
+        run(some_design(tiny), random.Random(seed), cycles=6000, free=0.8, busy=0.5, book=fault)
+
+
+def test_a_scan_too_early_is_found(tiny, seed, monkeypatch):
+    """What is still on its way into the order table when the scan begins would be passed over."""
+    monkeypatch.setattr(f"{__name__}.WRITTEN", 60)
+    with pytest.raises(AssertionError, match="an order inside is in no level|a level is not on the ring"):
+        run(some_design(tiny), random.Random(seed), cycles=20_000, free=0.5, busy=1.0)
