@@ -17,6 +17,7 @@ import numpy as np
 
 from golden_model.book import Book
 from spec.config import Design
+from spec.ladder import ASK, BID
 from spec.records import DEPTH, LOAD, MESSAGE, UPDATE, WINDOW
 
 from . import book_events
@@ -29,6 +30,18 @@ from .latency import Histogram
 _CHUNK = 1 << 14  #: messages that are compared at a time
 _QUIET = 2048  #: cycles without a record after which nothing is under way; a scan of the order table lasts longer
 _KEPT = 5  #: differences that are described
+
+
+def last_depth_faults(design: Design, model: Book, depths: Iterable[tuple]) -> list[str]:
+    """Sides whose last depth is not how ``model`` has them in the end; one never spoken of is as it began."""
+    last, fresh, faults = {tuple(row[1:3]): tuple(row[1:]) for row in depths}, Book(design), []
+    for symbol in range(len(design.symbols)):
+        for side in (BID, ASK):
+            expected = tuple(model.depth(symbol, side))[1:]
+            got = last.get((symbol, side), tuple(fresh.depth(symbol, side))[1:])
+            if got != expected:
+                faults.append(f"the last depth of symbol {symbol} side {side}: expected {expected}, got {got}")
+    return faults
 
 
 @dataclass(frozen=True)
@@ -191,7 +204,8 @@ class BookRun:
         offered, taken = [tuple(entry) for entry in segment.snapshot], [row[1:] for row in got["loads"].rows]
         if taken != offered:
             result.say(f"loads: {len(offered)} offered, {len(taken)} taken, not the same")
-        self._check_last_depths(model, got["depths"], result)
+        for fault in last_depth_faults(self.design, model, got["depths"].rows):
+            result.say(f"depths: {fault}")
         for name, count in model.counters.items():
             if counters[name] != count:
                 result.say(f"counters: {name}: expected {count}, got {counters[name]}")
@@ -229,17 +243,6 @@ class BookRun:
             else:
                 what = f"{kind}: {pairs.record.tuple(*(theirs if mine is None else mine))}"
             result.say(f"{pairs.record.stream}: {what}, cycle {cycle}")
-
-    def _check_last_depths(self, model: Book, depths: Stream, result: Result) -> None:
-        """What was said last about each side is how it is in the end; a side never spoken of is as it began."""
-        last = {row[1:3]: row[1:] for row in depths.rows}
-        fresh = Book(self.design)
-        for symbol in range(len(self.design.symbols)):
-            for side in (0, 1):
-                expected = tuple(model.depth(symbol, side))[1:]
-                got = last.get((symbol, side), tuple(fresh.depth(symbol, side))[1:])
-                if got != expected:
-                    result.say(f"depths: the last of symbol {symbol} side {side}: expected {expected}, got {got}")
 
     @staticmethod
     def _measure(got: dict[str, Stream], result: Result) -> None:

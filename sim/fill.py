@@ -132,11 +132,10 @@ def fill(design: Design, *, seed: int = 1, progress: Callable[[int], None] = lam
     table, spill = OrderTable(design.book), None
     places, capacity = table.places, design.book.capacity
     for number, (operation, _, reference, new) in enumerate(flow(len(design.symbols), seed)):
-        if operation != ADD:
-            table.remove(reference)
         if operation == REMOVE:
+            table.remove(reference)
             continue
-        placed = table.insert(new if operation == REPLACE else reference)
+        placed = table.replace(reference, new) if operation == REPLACE else table.insert(reference)
         if spill is None and table.spilled:
             spill = Moment(number, len(places), len(places) / capacity)
         if not placed:

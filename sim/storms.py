@@ -208,7 +208,7 @@ class Storms:
             kind = draw()
             if not live or (len(live) < room and kind < 0.5):
                 yield self.add(symbol, side, self.near(symbol, side, 3), 100, free.pop(int(draw() * len(free))))
-            elif kind < 0.85:
+            elif kind < 0.85 or len(live) == room:  # a replace needs a place before it gives one back
                 at = int(draw() * len(live))
                 free.append(live[at][0])
                 yield self.delete(at)

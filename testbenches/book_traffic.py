@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from random import Random
 
+from sim.engine.pack import AHEAD
 from spec import itch
 from spec.config import Design
 from spec.ladder import window_base
@@ -186,14 +187,23 @@ class Traffic:
         return found
 
 
-def as_records(messages: Iterable[bytes], *, gap_from: int | None = None) -> list:
-    """``Message`` records as the feed numbers them; from number ``gap_from`` on the gap flag is up."""
+def as_records(messages: Iterable[bytes], *, gap_from: int | None = None, first: int = 0) -> list:
+    """``Message`` records as the feed numbers them from ``first``; from number ``gap_from`` on the gap flag is up."""
     return [MESSAGE.tuple(number, number + 1, int(gap_from is not None and number >= gap_from),
                           int.from_bytes(octets, "little"))
-            for number, octets in enumerate(messages)]
+            for number, octets in enumerate(messages, first)]
 
 
-def idle_cycles(messages: list[bytes], draw: Callable[[], int]) -> list[int]:
-    """Idle cycles after each message: ``draw()``, but a replace has at least one before it."""
-    following = [*messages[1:], b"?"]
-    return [max(draw(), int(after[:1] == b"U")) for after in following]
+def ahead_of(record, rng: Random) -> int:
+    """What the feed shows a cycle before a message, as one integer; noise where the message has no such octets."""
+    octets = record.octets.to_bytes(itch.MAX_MESSAGE, "little")
+    code = chr(octets[0])
+    values = {"valid": 1, "add": int(code in "AF"), "locate": int.from_bytes(octets[1:3], "big")}
+    for name, first in ("reference", 11), ("new_reference", 19):
+        known = code in itch.MESSAGES and name in itch.MESSAGES[code]
+        values[name] = int.from_bytes(octets[first : first + 8], "big") if known else rng.getrandbits(64)
+    word = offset = 0
+    for name, bits in AHEAD.items():
+        word |= values[name] << offset
+        offset += bits
+    return word

@@ -6,6 +6,7 @@ import cocotb
 
 from golden_model.core import Core, Step
 from hdl.order import IN_FLIGHT
+from sim import book_events
 from sim.explain import declared
 from sim.latency import STAGES, TICK_TO_TRADE
 from spec.records import RECORDS
@@ -14,6 +15,7 @@ from testbenches.harness import Bench, assert_same_counters, assert_same_records
 from testbenches.order import AXI_PAYLOAD, LANES, StreamRules, assert_checksums
 
 _RESET_CYCLES = 5
+_QUIET = 400  #: cycles without a record after which the book does nothing more
 
 
 class CoreBench(Bench):
@@ -87,7 +89,7 @@ class CoreBench(Bench):
     async def create(cls, dut, *, opened: bool = True, **inputs):
         """A core out of its reset sweep; with ``opened`` every symbol trades."""
         bench = cls(dut)
-        await bench.start(rx_tvalid=0, kill=0, **inputs)
+        await bench.start(rx_tvalid=0, kill=0, snapshot_valid=0, snapshot_payload=0, **inputs)
         if opened:
             bench.send(bench.market.frame(*bench.market.opening()))
         return bench
@@ -114,6 +116,10 @@ class CoreBench(Bench):
         self.sink.clear_pause_generator()
         self.sink.pause = False
         await self.cycles(self.k + self.latency["vwap quotient"] + 16 * (self.design.order.queue + 2))
+        said = -1
+        while said != sum(len(self.watches[stream].seen) for stream in book_events.STREAMS):
+            said = sum(len(self.watches[stream].seen) for stream in book_events.STREAMS)
+            await self.cycles(_QUIET)
         while not self.sink.empty():
             frame = self.sink.recv_nowait()
             assert not frame.tuser, f"order frame {len(self.frames)} is flagged as bad"  # one value once compacted
@@ -123,6 +129,9 @@ class CoreBench(Bench):
         """What the model makes of what RX carried is what came out, when it should; returns the model's steps."""
         model, steps = Core(self.design), []
         model.queue_full = self._find_queue_full()
+        events = book_events.Events(self.design, model.events)
+        events.hear((name, self.watches[name].cycles, self.watches[name].seen) for name in book_events.STREAMS)
+        assert not events.unlawful, f"windows that no law knows: {events.unlawful}"
         killed = self._killed_messages()
         judge = model.risk.intent
 
@@ -134,6 +143,7 @@ class CoreBench(Bench):
         model.risk.intent = intent
         for octets, error, ready in self.rx_frames:
             steps.append(model.frame(octets, error=error, ready=ready))
+        steps.append(model.settle())
         for stream, watch in self.watches.items():
             if expected := [record for step in steps for record in getattr(step, stream)]:
                 assert_same_records(watch, expected)

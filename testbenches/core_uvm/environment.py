@@ -1,8 +1,10 @@
 """The environment: agent, monitors, scoreboard and coverage, and the test that the others derive from."""
 
 import cocotb
+from cocotb.triggers import RisingEdge
 from pyuvm import ConfigDB, uvm_env, uvm_test
 
+from spec.records import SNAPSHOT
 from testbenches.harness import Bench
 
 from .agent import RxAgent
@@ -10,7 +12,7 @@ from .coverage import Coverage
 from .monitors import FrameMonitor, RecordMonitor
 from .scoreboard import STREAMS, Scoreboard
 
-DRAIN = 400  #: cycles after the last frame until every record and order is out
+DRAIN = 2000  #: cycles after the last frame until every record and order is out, and no window moves
 
 
 class Environment(uvm_env):
@@ -37,11 +39,23 @@ class CoreTest(uvm_test):
     def sequences(self):
         raise NotImplementedError
 
+    async def _load(self):
+        """The host's snapshot: an order of each symbol, and its word that all are in. The book bench has more."""
+        dut = self.bench.dut
+        for symbol, about in enumerate(self.bench.design.symbols):
+            for entry in (symbol, 0, 1 << 63 | symbol, about.reference, 100, 0), (symbol, 0, 0, 0, 0, 1):
+                dut.snapshot_valid.value, dut.snapshot_payload.value = 1, SNAPSHOT.pack(entry)
+                await RisingEdge(dut.clk)
+                while not int(dut.snapshot_ready.value):
+                    await RisingEdge(dut.clk)
+        dut.snapshot_valid.value = 0
+
     async def run_phase(self):
         self.raise_objection()
-        await self.bench.start(kill=0, rx_tvalid=0, tx_tready=1)
+        await self.bench.start(kill=0, rx_tvalid=0, tx_tready=1, snapshot_valid=0, snapshot_payload=0)
         for sequence in self.sequences():
             await sequence.start(self.environment.agent.sequencer)
         await self.environment.agent.driver.idle()
+        await self._load()
         await self.bench.cycles(DRAIN)
         self.drop_objection()
