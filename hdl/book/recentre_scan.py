@@ -40,8 +40,8 @@ class RecentreScan(wiring.Component):
     A row without an order of the side takes one cycle. The orders of another one are kept, while rows already on
     their way are let go and shown again afterwards. The spill's orders come with the last row.
 
-    Duration: the rows, and at a row with orders of the side (of the wanted ``held``) their number and 7 cycles, as long
-    as every request is taken at once; then ``SETTLED`` cycles after the last request.
+    Duration: a cycle per row, at a row with orders of the side (and the wanted ``held``) their number and 5 cycles
+    more, as long as every request is taken at once; then ``SETTLED`` cycles after the last request.
 
     Parameters
     ----------

@@ -615,6 +615,32 @@ def test_neighbours_in_the_ring_move_without_a_search(tiny):
     assert [record[3:] for record in book.laws] == [(middle - 400, middle + 800), (middle - 400, middle + 1200)]
 
 
+def test_rows_full_of_one_sides_orders(tiny, seed):
+    """Many orders of a row to act on, few slots for it: rows that are shown meanwhile are shown again."""
+    design = some_design(tiny, references=(2915200,), ways=4)
+    book = run(design, random.Random(seed), cycles=4000, free=0.4, busy=0.7, limit=150)
+    assert book.done["held"] and book.done["released"]
+
+
+def test_what_calls_during_a_move_is_heard(tiny):
+    """Another side, and the same one again: no message comes afterwards."""
+    prices = {5: (BID, 2_000_000), 90: (ASK, 5_000_000), 95: (BID, 2_500_000)}
+
+    def script(book, now):
+        if now in prices:
+            return "message", (0, prices[now][0]), lambda: book.add(now, 0, *prices[now], 100)
+        return None
+
+    book = run(some_design(tiny), random.Random(1), cycles=100, script=script)
+    assert book.laws[-1][3:] != book.laws[1][3:] and book.done["in the middle"] == 2
+    assert book.taken[0][0] < 20 and [cycle for cycle, kind in book.taken if kind == "window"][2] > 110
+
+
+def test_a_price_between_two_ticks_draws_no_window(tiny):
+    assert run(some_design(tiny), random.Random(1), cycles=20, script=add_at(5, (0, BID), 2_000_050)).laws == []
+    assert run(some_design(tiny), random.Random(1), cycles=20, script=add_at(5, (0, ASK), 2_000_099)).laws == []
+
+
 @pytest.mark.parametrize("side", [BID, ASK])
 def test_orders_between_two_windows_are_counted_anew(tiny, side):
     """They were better than the old window and are worse than the new one; one goes while the window moves."""
@@ -661,7 +687,8 @@ def test_a_side_that_stays_unknown_does_not_keep_others_waiting(tiny):
                 assert book.known(found) and found["price"] == price, "another side waits too long"
         if now % 5:
             return None
-        return "message", (0, BID), lambda: book.remove(2) if 2 in book.orders else book.add(2, 0, BID, middle, 100)
+        low = middle - 400  # the lowest that is no reason to move
+        return "message", (0, BID), lambda: book.remove(2) if 2 in book.orders else book.add(2, 0, BID, low, 100)
 
     book = run(design, random.Random(1), cycles=4000, script=script)
     assert len(book.laws) == 2 * 4 and not [law for law in book.laws if law[1:3] == (0, BID)]
