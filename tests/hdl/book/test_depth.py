@@ -316,10 +316,11 @@ class Seen:
     queries: int = 0
 
 
-def simulate(dut, pipeline, wishes, *, cycles, share=0.5, quiet=0):
+def simulate(dut, pipeline, wishes, *, cycles, share=0.5, pace=0.5, quiet=0):
     """Run ``cycles`` of traffic and ``quiet`` ones without; every record is held against the naive book.
 
     ``share``: part of the free slots that the unit gets while others want them too, or a function of the cycle.
+    ``pace``: part of those slots in which a moving window takes its next step.
     """
     pack, rng, seen = packer(result(pipeline.design)), pipeline.rng, Seen()
     coming = deque([None] * LATENCY)
@@ -336,7 +337,7 @@ def simulate(dut, pipeline, wishes, *, cycles, share=0.5, quiet=0):
                 seen.changes.append((cycle, pipeline.whole(got["message"]), (got["symbol"], got["side"])))
                 seen.windowed += got.get("windowed", 0)
             operation = wishes(cycle, pipeline) if cycle < cycles else None
-            if not operation and rng.random() < 0.5:
+            if not operation and rng.random() < pace:
                 operation = pipeline.background()
             free = not operation and (share(cycle) if callable(share) else rng.random() < share or cycle >= cycles)
             ctx.set(requests.ready, free)
@@ -393,6 +394,7 @@ MIXES = {
     "drained": {"density": 0.5, "limit": 40, "drain": 0.95, "far": 0.001},
     "moving": {"density": 0.1, "limit": 24, "moves": 0.02, "far": 0.01},
     "moving and drained": {"density": 0.3, "limit": 40, "drain": 0.8, "moves": 0.01, "far": 0.01},
+    "moving slowly": {"density": 0.2, "limit": 24, "moves": 0.05, "far": 0.0},
     "faulty": {"density": 0.1, "limit": 12, "faults": 0.1},
 }
 
@@ -407,14 +409,15 @@ def test_records_are_the_depth_at_their_message(tiny, seed, mix, symbols, levels
     def wishes(cycle, pipeline):  # even where every cycle may have a message, there are rests
         return None if mix == "every cycle" and cycle // 150 % 2 else traffic.wish(pipeline)
 
-    seen = simulate(Depth(design=design), pipeline, wishes, cycles=3000, quiet=1500)
+    slow = {"share": 0.1, "pace": 0.01} if mix == "moving slowly" else {}
+    seen = simulate(Depth(design=design), pipeline, wishes, cycles=3000, quiet=3000 if slow else 1500, **slow)
     settled(pipeline, seen)
     records = [record for _, record in seen.records]
     assert len(records) >= 15
     assert sum(record.known for record in records) >= 10
     assert len({record.levels for record in records}) >= 3
     if "moving" in mix:
-        assert seen.windowed > 30
+        assert seen.windowed > (3 if slow else 30)
 
 
 class EveryOther:
@@ -473,6 +476,85 @@ def test_a_walk_takes_nine_queries_at_most(tiny, side):
     # The mark is seen three cycles after the result, or one later when the other side has its turn. Nothing delays its
     # clearing, the record goes out in the last cycle but one, and cycles are counted from the first, not from one.
     assert walk <= at - 600 - LATENCY <= walk + 1
+
+
+def test_a_fault_and_its_end_are_published_for_both_sides(tiny):
+    design = tiny(symbols=2)
+    pipeline = Pipeline(design, random.Random(1))
+
+    def wishes(cycle, pipeline):
+        if cycle not in (5, 300):
+            return None
+        pipeline.sound[1] = cycle == 300
+        return pipeline.told((1, 0), {}, message=1)
+
+    seen = simulate(Depth(design=design), pipeline, wishes, cycles=301, quiet=200)
+    assert sorted((r.known, r.symbol, r.side) for _, r in seen.records) == [(0, 1, 0), (0, 1, 1), (1, 1, 0), (1, 1, 1)]
+
+
+def test_a_window_that_moves_voids_what_was_found(tiny):
+    """It leaves the best of four levels found; a fifth comes before the walk has begun again."""
+    design = tiny(symbols=1, levels=64)
+    pipeline = Pipeline(design, random.Random(1))
+    side = pipeline.sides[0, BID]
+    top, span = side.law.high, word_span(side.tick, side.levels)
+    prices = [top - (1 + 8 * word) * side.tick for word in range(6)]
+    sent = []
+
+    def wishes(cycle, pipeline):
+        if cycle == 0:
+            pipeline.move((0, BID), side.law.low - span)
+            sent.extend(pipeline.plans)
+            pipeline.plans.clear()
+        if 2 <= cycle < 8:
+            return pipeline.told((0, BID), pipeline.add((0, BID), prices[cycle - 2], 1), message=1)
+        if cycle == 300:
+            return pipeline.told((0, BID), pipeline.add((0, BID), prices[0], 2), message=1)
+        if cycle == 450:
+            pipeline.plans.append(sent[0])
+            return pipeline.background()
+        if cycle == 452:
+            return pipeline.told((0, BID), pipeline.add((0, BID), prices[1] - side.tick, 3), message=1)
+        return None
+
+    queries = []
+
+    def share(cycle):  # four levels are found by seven queries
+        if cycle > 310 and cycle < 500:
+            queries.extend([cycle] * (cycle % 20 == 0))
+            return cycle % 20 == 0 and len(queries) <= 7
+        return True
+
+    seen = simulate(Depth(design=design), pipeline, wishes, cycles=500, quiet=300, share=share)
+    settled(pipeline, seen)
+    assert {r.known for at, r in seen.records if at > 450 and r.side == BID} == {0}
+
+
+@pytest.mark.parametrize("inside", [0, 3])
+@pytest.mark.parametrize("side", [0, 1])
+def test_levels_that_the_law_has_left_are_not_shown(tiny, side, inside):
+    """Between the window's step and the orders' release they are orders beyond it."""
+    design = tiny(symbols=1, levels=64)
+    pipeline = Pipeline(design, random.Random(1))
+    ladder = pipeline.sides[0, side]
+    span = word_span(ladder.tick, 64)
+    worst, better = (ladder.law.low, ladder.tick) if side == BID else (ladder.law.high - ladder.tick, -ladder.tick)
+    prices = [worst, worst + better, *(worst + (20 + level) * better for level in range(inside))]
+
+    def wishes(cycle, pipeline):
+        if cycle < len(prices):
+            return pipeline.told((0, side), pipeline.add((0, side), prices[cycle], 7), message=1)
+        if cycle == 300:
+            pipeline.move((0, side), ladder.law.low + (span if side == BID else -span))
+            first = pipeline.background()
+            pipeline.plans.clear()
+            return first
+        return None
+
+    seen = simulate(Depth(design=design), pipeline, wishes, cycles=301, quiet=300)
+    settled(pipeline, seen)
+    last = [record for _, record in seen.records if record.side == side][-1]
+    assert (last.known, last.levels, last.cut) == ((1, 3, 1) if inside else (0, 0, 0))
 
 
 def test_the_comparison_finds_a_level_that_is_not_added(tiny, seed, monkeypatch):
