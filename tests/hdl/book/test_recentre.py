@@ -615,11 +615,20 @@ def test_neighbours_in_the_ring_move_without_a_search(tiny):
     assert [record[3:] for record in book.laws] == [(middle - 400, middle + 800), (middle - 400, middle + 1200)]
 
 
-def test_rows_full_of_one_sides_orders(tiny, seed):
+@pytest.mark.parametrize("free", [0.3, 0.6, 1.0])
+def test_rows_full_of_one_sides_orders(tiny, free):
     """Many orders of a row to act on, few slots for it: rows that are shown meanwhile are shown again."""
-    design = some_design(tiny, references=(2915200,), ways=4)
-    book = run(design, random.Random(seed), cycles=4000, free=0.4, busy=0.7, limit=150)
-    assert book.done["held"] and book.done["released"]
+    count, middle = 180, window_around(2915200, 100, 16).low + 800
+    design = some_design(tiny, references=(2915200,), tables=4, ways=3)
+
+    def script(book, now):
+        if now <= count:
+            price = middle + now % 8 * 100 if now < count else middle + 6_000
+            return "message", (0, BID), lambda: book.add(now, 0, BID, price, 100)
+        return None
+
+    book = run(design, random.Random(1), cycles=1500, free=free, script=script)
+    assert len(book.orders) == count + 1 and book.done["released"] == count and book.done["held"] == 1
 
 
 def test_what_calls_during_a_move_is_heard(tiny):
