@@ -12,7 +12,8 @@ Policies, and why:
   ITCH sends at the start of day; only operational halts of Nasdaq itself (h with market Q) concern its book.
 - The order table is keyed by reference alone. An order found under another symbol than the message's is not that
   message's order: unknown reference. A replace whose old order is unknown adds nothing, since side and stock would be
-  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference and the place.
+  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference; the old place is
+  free for the next message.
 - An execution beyond the order's shares removes the order and raises its fault. Its print counts with the shares of the
   message: the exchange printed them.
 - A fault belongs to the message's symbol, is up in the update of the message that raised it, and stays until reset,
@@ -290,9 +291,18 @@ class Book:
 
     def _replace(self, symbol: SymbolBook, message) -> None:
         old = self._find(symbol, message.reference)
-        if old:
-            self._remove(message.reference, old)
-            self._insert(message.new_reference, _Order(symbol, old.side, message.price, message.shares))
+        if old is None:
+            return
+        symbol.sides[old.side].remove(old.price, old.shares)
+        del self._orders[message.reference]
+        new = _Order(symbol, old.side, message.price, message.shares)
+        if message.new_reference in self._orders:
+            self._table.remove(message.reference)
+            self._insert(message.new_reference, new)
+        elif self._table.replace(message.reference, message.new_reference):
+            self._rest(message.new_reference, new)
+        else:
+            self._count_full(symbol)
 
     def _delete(self, symbol: SymbolBook, message) -> None:
         order = self._find(symbol, message.reference)
@@ -337,18 +347,24 @@ class Book:
         return order
 
     def _insert(self, reference: int, order: _Order) -> None:
-        symbol = order.symbol
         if reference in self._orders:
-            symbol.duplicate_reference = 1
+            order.symbol.duplicate_reference = 1
             self.counters["duplicate_reference"] += 1
-        elif not self._table.insert(reference):
-            symbol.table_full = 1
-            self.counters["table_full"] += 1
+        elif self._table.insert(reference):
+            self._rest(reference, order)
         else:
-            self._orders[reference] = order
-            zone = symbol.sides[order.side].add(order.price, order.shares)
-            if zone:
-                self.counters[_ZONE_COUNTERS[zone]] += 1
+            self._count_full(order.symbol)
+
+    def _count_full(self, symbol: SymbolBook) -> None:
+        symbol.table_full = 1
+        self.counters["table_full"] += 1
+
+    def _rest(self, reference: int, order: _Order) -> None:
+        """An order that has its place."""
+        self._orders[reference] = order
+        zone = order.symbol.sides[order.side].add(order.price, order.shares)
+        if zone:
+            self.counters[_ZONE_COUNTERS[zone]] += 1
 
     def _remove(self, reference: int, order: _Order) -> None:
         del self._orders[reference]

@@ -74,8 +74,18 @@ class OrderTable:
             return True
         return False
 
+    def replace(self, old: int, new: int) -> bool:
+        """Give ``new`` a place, then free that of ``old``, which may be the same reference. False when ``new`` has none."""
+        place = self.places.pop(old)
+        placed = self.insert(new)
+        self._free(place)
+        return placed
+
     def remove(self, reference: int) -> None:
-        table, bucket, way = self.places.pop(reference)
+        self._free(self.places.pop(reference))
+
+    def _free(self, place: tuple[int, int, int]) -> None:
+        table, bucket, way = place
         if table == SPILL:
             self._spill_used &= ~(1 << way)
         else:

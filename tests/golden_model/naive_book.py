@@ -93,10 +93,12 @@ class NaiveBook:
                 self.fault(symbol, "over_execution")
             elif m.shares < order.shares:
                 self.orders.append(order._replace(shares=order.shares - m.shares))
-        elif kind in "DU" and order:
+        elif kind == "U" and order:
+            place = self.place(m.new_reference)  # the old order still has its own
             self.orders.remove(order)
-            if kind == "U":
-                self.add(m.new_reference, symbol, order.side, m.price, m.shares)
+            self.add(m.new_reference, symbol, order.side, m.price, m.shares, place)
+        elif kind == "D" and order:
+            self.orders.remove(order)
         match = {"match": m.match} if kind in "ECPQB" else {}
         if kind == "E":
             if order is None:
@@ -161,8 +163,8 @@ class NaiveBook:
         self.faults.add((symbol, name))
         self.counters[name] += 1
 
-    def add(self, reference: int, symbol: int, side: int, price: int, shares: int) -> None:
-        place = self.place(reference)
+    def add(self, reference: int, symbol: int, side: int, price: int, shares: int, *place) -> None:
+        place = place[0] if place else self.place(reference)
         if self.find(reference):
             self.fault(symbol, "duplicate_reference")
         elif place is None:

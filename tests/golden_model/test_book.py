@@ -241,13 +241,16 @@ def test_a_replace_counts_its_zone_as_an_add(tape):
     assert tape.counters["zone_worse"] == 2
 
 
-def test_a_replace_may_take_its_own_place_in_a_full_table():
+def test_a_replace_frees_its_place_for_the_next_message():
     tape = Tape(tiny(book={"spill": 1}))
     same = [r for r in range(1, 1 << 14) if not any(bucket_of(r, table, 4) for table in range(2))][:4]
     for reference in same[:3]:
         assert not tape.add(reference, "B", 19_900).table_full
     u = tape("U", reference=same[0], new_reference=same[3], price=19_800, shares=1)
-    assert bid(u) == (1, 19_900, 200, 2) and not u.table_full
+    assert u.table_full and tape.book.book(0).bids() == [(19_900, 200, 2)]
+    assert tape.counters["table_full"] == 1
+    tape.add(same[3], "B", 19_800)
+    assert tape.counters["table_full"] == 1 and tape.book.book(0).bids() == [(19_900, 200, 2), (19_800, 100, 1)]
 
 
 # Windows that move.
