@@ -198,11 +198,8 @@ class Book(wiring.Component):
 
         # Stage 6: both sides, which hide behind any fault.
         update, best, shown = state.update, ladder.best, Signal(Best)
-        far_6 = Signal(2)
-        m.d.sync += far_6.eq(Cat(far.better, far.worse))
-        better, worse = far_6
         m.d.comb += [
-            shown.known.eq(~better & Mux(best.any, best.inside, ~worse)),
+            shown.known.eq(~far.better & Mux(best.any, best.inside, ~far.worse)),
             sides.symbol.eq(symbol[5]),
             sides.side.eq(side[5]),
             sides.best.eq(shown),
@@ -232,7 +229,7 @@ class Book(wiring.Component):
             results.valid.eq(acts[6]), results.query.eq(op[6].query), results.masked.eq(op[6].masked),
             results.windowed.eq(op[6].window), results.symbol.eq(symbol[6]), results.side.eq(side[6]),
             results.message.eq(op[6].number), results.sound.eq(state.sound),
-            results.better.eq(better), results.worse.eq(worse),
+            results.better.eq(far.better), results.worse.eq(far.worse),
             *(results[name].eq(best[name]) for name in best.shape().members),
             recentre.results.eq(results), depth.results.eq(results),
         ]

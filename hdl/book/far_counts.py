@@ -17,7 +17,7 @@ _Far = data.StructLayout({"better": LEVEL_ORDERS_BITS, "worse": LEVEL_ORDERS_BIT
 class FarCounts(wiring.Component):
     """Counts by the law, whatever levels the ladder holds: an order that is entering is counted here until it is in.
 
-    Latency: the operation of stage 4 is counted at stage 5. II: 1. Sweep: 2 * symbols cycles.
+    Latency: the operation of stage 4 is counted at stage 6. II: 1. Sweep: 2 * symbols cycles.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class FarCounts(wiring.Component):
         Stage 4: an order comes; one goes, and was ``held`` in its level; one moves into its level, or out of it; the
         window takes in what was entering.
     better, worse : Out(1)
-        Stage 5: orders rest there.
+        Stage 6: orders rest there.
     ready : Out(1)
     """
 
@@ -70,7 +70,8 @@ class FarCounts(wiring.Component):
             step = Mux(self.window, commits, up & ~down)
             new = counts.write_data[zone]
             m.d.comb += new.eq(counts.read_data[zone] + Mux(self.window & ~commits, 0, change) + step)
-            m.d.sync += getattr(self, zone).eq(new != 0)
+            counted = Signal.like(new, name=f"counted_{zone}")
+            m.d.sync += [counted.eq(new), getattr(self, zone).eq(counted != 0)]
         m.d.comb += [
             counts.write_enable.eq(self.adds | self.removes | self.releases | self.window),
             counts.write_address.eq(address_4),

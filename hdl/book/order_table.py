@@ -56,8 +56,6 @@ class OrderTable(wiring.Component):
         Stage 1: side of the order that is found or added, without one any; where on the ladder they are.
     find_price : Out(PRICE_BITS)
         Stage 2.
-    find_side : Out(1)
-        Stage 2.
     off_ladder : Out(1)
         Stage 2: the found order's price is between two ticks.
     holds, releases : In(1)
@@ -83,7 +81,7 @@ class OrderTable(wiring.Component):
             "old": In(64), "new": In(64), "scan": In(1), "row": In(range(design.book.buckets)),
             "operation": In(operation(design)), "slot_index": In(slot), "symbol": In(symbol), "mapped": In(1),
             "off": In(1), "scanned": Out(scanned_layout(design)), "side": Out(1), "find_slot": Out(slot),
-            "place_slot": Out(slot), "find_price": Out(PRICE_BITS), "find_side": Out(1), "off_ladder": Out(1),
+            "place_slot": Out(slot), "find_price": Out(PRICE_BITS), "off_ladder": Out(1),
             "holds": In(1), "releases": In(1), "place_held": In(1), "effect": Out(self._effect),
             "unknown_reference": Out(1), "duplicate_reference": Out(1), "over_execution": Out(1), "table_full": Out(1),
             "ready": Out(1),
@@ -170,98 +168,121 @@ class OrderTable(wiring.Component):
         full = carry(m, placement.full, since=3, until=7, name="full")
 
         # Stage 1: one order is selected. The latest operation on the reference counts: it has seen the others. An order
-        # that was not added leaves no trace; that one found no room is only known later.
-        adds_2 = Signal()
-        order_2 = Signal(order_shape)  # what the operation directly ahead leaves, but for shares and ``held``
+        # that was not added leaves no trace; that one found no room is only known later. Whether the operation directly
+        # ahead adds its order is known last.
+        adds_2, placed_2, found = Signal(), Signal(order_shape), Signal(order_shape, name="found_2")
         later = range(2, len(_IN_FLIGHT) + 1)
-        by_new = {d: old_as_new[d - 1] & (adds_2 if d == 1 else left[1 + d].adds) for d in _IN_FLIGHT}
-        by_any = {d: by_new[d] | old_as_old[d - 1] for d in _IN_FLIGHT}
+        by_new = {d: old_as_new[d - 1] & left[1 + d].adds for d in later}
+        by_any = {d: by_new[d] | old_as_old[d - 1] for d in later}
         nearest = {d: by_any[d] & ~Cat(by_any[e] for e in later if e < d).any() for d in later}
         in_flight = Cat(nearest.values()).any()
-        before = Signal(order_shape)
-        m.d.comb += Value.cast(before).eq(one_of(
-            *((hit[i] & ~in_flight, Value.cast(candidate)) for i, candidate in enumerate(candidates)),
-            *((nearest[d], Value.cast(left[1 + d].order)) for d in later)))
-        chosen_1 = Signal(order_shape)
-        m.d.comb += Value.cast(chosen_1).eq(Mux(by_any[1], Value.cast(order_2), Value.cast(before)))
-        present_before = Mux(in_flight, Cat(
-            nearest[d] & (by_new[d] | left[1 + d].present) for d in later).any(), hit.any())
+        before, otherwise = Signal(order_shape), Signal(order_shape)
         m.d.comb += [
-            self.side.eq(Mux(op[1].finds, chosen_1.side, op[1].side)),
-            self.find_slot.eq(chosen_1.slot),
-            self.place_slot.eq(self.slot_index ^ self.side.replicate(len(self.slot_index))),
+            Value.cast(before).eq(one_of(
+                *((hit[i] & ~in_flight, Value.cast(candidate)) for i, candidate in enumerate(candidates)),
+                *((nearest[d], Value.cast(left[1 + d].order)) for d in later))),
+            Value.cast(otherwise).eq(Mux(old_as_old[0], Value.cast(found), Value.cast(before))),
         ]
-        found, source, source_new = Signal(order_shape), Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT))
-        was_present, hit_2 = Signal(), Signal.like(hit)
-        place_slot, side_2 = Signal.like(self.place_slot), Signal()
+        latest = old_as_new[0] & adds_2
+        order_1 = Signal(order_shape)
+        m.d.comb += Value.cast(order_1).eq(Mux(latest, Value.cast(placed_2), Value.cast(otherwise)))
+
+        def side_of(order):
+            return Mux(op[1].finds, order.side, op[1].side)
+
+        def place_slot_of(order):
+            return self.slot_index ^ side_of(order).replicate(len(self.slot_index))
+
+        m.d.comb += [
+            self.side.eq(Mux(latest, side_of(placed_2), side_of(otherwise))),
+            self.find_slot.eq(order_1.slot),
+            self.place_slot.eq(Mux(latest, place_slot_of(placed_2), place_slot_of(otherwise))),
+        ]
+        was_present, directly, source, source_new = Signal(), Signal(), Signal(len(_IN_FLIGHT)), Signal(len(_IN_FLIGHT))
+        hit_2, place_slot, side_2 = Signal.like(hit), Signal.like(self.place_slot), Signal()
         new_hit_2, new_old_2, new_new_2, same_2 = Signal(), Signal.like(new_as_old), Signal.like(new_as_new), Signal()
+        any_source = in_flight | old_as_old[0] | latest
         m.d.sync += [
-            found.eq(chosen_1), was_present.eq(present_before),
-            source.eq(Cat(by_any[1], *(nearest[d] & ~by_any[1] for d in later))),
-            source_new.eq(Cat(by_new.values())),
-            hit_2.eq(Mux(in_flight | by_any[1], 0, hit)),
+            found.eq(order_1),
+            was_present.eq(Mux(in_flight, Cat(nearest[d] & (by_new[d] | left[1 + d].present) for d in later).any(),
+                               hit.any())),
+            source.eq(Cat(old_as_old[0] | latest, *(nearest[d] & ~(old_as_old[0] | latest) for d in later))),
+            source_new.eq(Cat(latest, *by_new.values())),
+            hit_2.eq(Mux(any_source, 0, hit)),
             place_slot.eq(self.place_slot), side_2.eq(self.side),
             new_hit_2.eq(new_hit.any()), new_old_2.eq(new_as_old), new_new_2.eq(new_as_new), same_2.eq(same),
         ]
+        m.d.comb += directly.eq(source[0])
 
-        # Stage 2: what the operation does.
+        # Stage 2: what the operation does. Whether the one directly ahead finds room is known last: all is decided for
+        # both cases.
         now = op[2]
-        no_room = Cat(source[d - 1] & source_new[d - 1] & full[2 + d] for d in _IN_FLIGHT).any()
-        directly = source[0]
-        old_present, order = Signal(), Signal(order_shape)
-        m.d.comb += [
-            old_present.eq(Mux(directly, source_new[0] | left[3].present, was_present) & ~no_room),
-            order.eq(found),
-        ]
+        order = Signal(order_shape)
+        m.d.comb += order.eq(found)
         with m.If(directly):
             m.d.comb += [order.shares.eq(left[3].order.shares), order.held.eq(left[3].order.held)]
+        own_symbol, all_shares, over = Signal(), Signal(), Signal()
+        m.d.comb += [
+            own_symbol.eq((found.symbol == symbol[2]) & now.order & self.mapped),
+            all_shares.eq(now.drops | (now.shares >= order.shares)),
+            over.eq(now.takes & (now.shares > order.shares)),
+        ]
         adds_of = {d: left[2 + d].adds if d < 5 else left_adds[7] for d in _IN_FLIGHT}
         present_of = {d: left[2 + d].present if d < 5 else left_present[7] for d in _IN_FLIGHT}
-        new_present = new_hit_2
-        for d in reversed(_IN_FLIGHT):
-            placed = new_new_2[d - 1] & adds_of[d]
-            new_present = Mux(placed, ~full[2 + d], Mux(new_old_2[d - 1], present_of[d], new_present))
-        known, acts, all_shares, wants = Signal(), Signal(), Signal(), Signal()
-        removes, reduces, duplicate = Signal(), Signal(), Signal()
+        Decision = data.StructLayout({name: 1 for name in (
+            "present", "known", "removes", "reduces", "adds", "duplicates", "unknown", "over", "movable")})
+
+        def decide(full_3: int):
+            no_room = {d: C(full_3, 1) if d == 1 else full[2 + d] for d in _IN_FLIGHT}
+            decision = Signal(Decision, name="decision_full" if full_3 else "decision_room")
+            fails = Cat(source[d - 1] & source_new[d - 1] & no_room[d] for d in _IN_FLIGHT).any()
+            new_present = new_hit_2
+            for d in reversed(_IN_FLIGHT):
+                placed = new_new_2[d - 1] & adds_of[d]
+                new_present = Mux(placed, ~no_room[d], Mux(new_old_2[d - 1], present_of[d], new_present))
+            duplicate = new_present & ~(same_2 & now.replace)
+            wants = now.places & Mux(now.replace, decision.known, now.order & self.mapped)
+            m.d.comb += [
+                decision.present.eq(Mux(directly, source_new[0] | left[3].present, was_present) & ~fails),
+                decision.known.eq(decision.present & own_symbol),
+                decision.removes.eq(decision.known & (now.takes | now.drops) & all_shares),
+                decision.reduces.eq(decision.known & now.takes & ~all_shares),
+                decision.unknown.eq(~decision.known & now.order & self.mapped & (now.takes | now.drops)),
+                decision.over.eq(decision.known & over),
+                decision.movable.eq(decision.known & (found.side == now.side)),
+                decision.adds.eq(wants & ~duplicate),
+                decision.duplicates.eq(wants & duplicate),
+            ]
+            return decision
+
+        room, no_room, decision = decide(0), decide(1), Signal(Decision)
         m.d.comb += [
-            known.eq(old_present & (order.symbol == symbol[2])),
-            acts.eq(now.order & self.mapped),
-            all_shares.eq(now.drops | (now.shares >= order.shares)),
-            removes.eq(acts & (now.takes | now.drops) & known & all_shares),
-            reduces.eq(acts & now.takes & known & ~all_shares),
-            wants.eq(acts & now.places & (known | ~now.replace)),
-            duplicate.eq(new_present & ~(same_2 & now.replace)),
-            adds_2.eq(wants & ~duplicate),
-            self.find_price.eq(found.price),
-            self.find_side.eq(side_2),
-            self.off_ladder.eq(found.off),
-        ]
-        placed_2 = Signal(order_shape)
-        m.d.comb += [
+            Value.cast(decision).eq(Mux(placement.full, Value.cast(no_room), Value.cast(room))),
+            adds_2.eq(decision.adds),
             placed_2.symbol.eq(symbol[2]), placed_2.side.eq(side_2), placed_2.price.eq(now.price),
             placed_2.slot.eq(place_slot), placed_2.off.eq(self.off), placed_2.shares.eq(now.shares),
-            order_2.eq(Mux(adds_2, placed_2, found)),
+            self.find_price.eq(found.price),
+            self.off_ladder.eq(found.off),
         ]
         effect = self.effect
-        remain = Signal(order_shape)
+        remain, left_3, present_3 = Signal(order_shape), Signal(order_shape), Signal()
+        m.d.comb += remain.eq(Mux(adds_2, Value.cast(placed_2), Value.cast(order)))
+        with m.If(decision.reduces):
+            m.d.comb += remain.shares.eq(order.shares - now.shares)
         fault_3 = Signal(data.StructLayout({"unknown_reference": 1, "duplicate_reference": 1, "over_execution": 1}))
         adds_3, held_3, hold_3, release_3 = Signal(), Signal(), Signal(), Signal()
-        m.d.comb += remain.eq(order_2)
-        with m.If(~adds_2):
-            m.d.comb += remain.shares.eq(Mux(reduces, order.shares - now.shares, order.shares))
-        movable = known & (order.side == now.side)
-        left_3 = Signal(order_shape)
-        present_3 = Signal()
         m.d.sync += [
-            left_3.eq(remain), present_3.eq(old_present & ~removes), adds_3.eq(adds_2), held_3.eq(order.held),
-            hold_3.eq(now.hold & movable & ~order.held), release_3.eq(now.release & movable & order.held),
-            effect.found.eq(known & acts), effect.remove.eq(removes), effect.reduce.eq(reduces),
+            left_3.eq(remain), present_3.eq(decision.present & ~decision.removes), adds_3.eq(adds_2),
+            held_3.eq(order.held),
+            hold_3.eq(now.hold & decision.movable & ~order.held),
+            release_3.eq(now.release & decision.movable & order.held),
+            effect.found.eq(decision.known), effect.remove.eq(decision.removes), effect.reduce.eq(decision.reduces),
             effect.take_shares.eq(Mux(now.takes & ~all_shares, now.shares, order.shares)),
             effect.add_shares.eq(Mux(now.hold, order.shares, now.shares)),
             effect.price.eq(order.price),
-            fault_3.unknown_reference.eq(acts & (now.takes | now.drops) & ~known),
-            fault_3.duplicate_reference.eq(wants & duplicate),
-            fault_3.over_execution.eq(acts & now.takes & known & (now.shares > order.shares)),
+            fault_3.unknown_reference.eq(decision.unknown),
+            fault_3.duplicate_reference.eq(decision.duplicates),
+            fault_3.over_execution.eq(decision.over),
         ]
 
         # Stage 3: places; the ladder says whether an order is counted in its level from here on.

@@ -62,7 +62,7 @@ class Placement(wiring.Component):
         book, tables, ways = self._book, range(self._book.tables), self._book.ways
         rows, used, count, fewest = [], [], [], []
         # What look-ups see changes together with the entry, a cycle after the choice.
-        spill, spill_full = Signal(book.spill), Signal()
+        spill = Signal(book.spill)
         m.d.sync += self.spill.eq(spill)
         for t in tables:
             rows.append(SetClearMemory(width=ways, depth=book.buckets, latency=2, looks=2, behind=1))
@@ -85,7 +85,7 @@ class Placement(wiring.Component):
             full_tables.eq(Cat(bucket.all() for bucket in used).all()),
             self.chosen.eq(Cat(*(Mux(fewest[t], lowest_one_hot(~used[t]), 0) for t in tables),
                                Mux(full_tables, lowest_one_hot(~spill), 0))),
-            self.full.eq(full_tables & spill_full),
+            self.full.eq(full_tables & spill.all()),
             self.ready.eq(Cat(row.ready for row in rows).all()),
         ]
         for t in tables:
@@ -98,15 +98,8 @@ class Placement(wiring.Component):
             ]
         in_spill = slice(book.tables * ways, None)
         put, take = Signal.like(spill), Signal.like(spill)
-        spilled = Signal(range(book.spill + 1))
-        puts, takes = Signal(), Signal()
         m.d.comb += [
             put.eq(Mux(self.insert, self.chosen[in_spill], 0)), take.eq(Mux(self.remove, self.place[in_spill], 0)),
-            puts.eq(self.insert & full_tables & ~spill_full), takes.eq(take.any()),
         ]
         m.d.sync += spill.eq(spill & ~take | put)
-        with m.If(puts & ~takes):
-            m.d.sync += [spilled.eq(spilled + 1), spill_full.eq(spilled == book.spill - 1)]
-        with m.If(takes & ~puts):
-            m.d.sync += [spilled.eq(spilled - 1), spill_full.eq(0)]
         return m

@@ -11,16 +11,12 @@ from amaranth.lib.wiring import In, Out
 
 from ..arithmetic import times
 from .operation import PRICE_BITS
+from .pipeline import table
 
 _CHUNK = 10
 _SHIFT = 1025  #: a multiple of 25 that keeps the alternating sum positive
 _HALF = 6
 assert (1 << _CHUNK) % 25 == 24 and _SHIFT % 25 == 0 and _SHIFT >= 1 << _CHUNK
-
-
-def _table(index: Value, values) -> Value:
-    values = list(values)
-    return Array(C(value, max(values).bit_length()) for value in values)[index]
 
 
 class PriceGrid(wiring.Component):
@@ -65,8 +61,8 @@ class PriceGrid(wiring.Component):
         ]
         # Stage 1: the remainders of two halves cancel.
         size = range(1 << _HALF)
-        first = _table(alternating[:_HALF], [value % 25 for value in size])
-        second = _table(alternating[_HALF:], [-(value << _HALF) % 25 for value in size])
+        first = table(alternating[:_HALF], [value % 25 for value in size])
+        second = table(alternating[_HALF:], [-(value << _HALF) % 25 for value in size])
         m.d.comb += self.slot_index.eq(Mux(self.fine, fine_slot, cent_slot))
         m.d.sync += self.off.eq(~self.fine & ~(quarters & (first == second)))
         return m

@@ -7,10 +7,9 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.records import LEVEL_ORDERS_BITS, LEVEL_QUANTITY_BITS
 
-from ..arithmetic import times
 from ..memory import ForwardedMemory, SetClearMemory, SweptMemory
 from .operation import PRICE_BITS, Ring, symbol_index, window_row
-from .pipeline import carry, highest
+from .pipeline import carry, highest, table
 
 _Level = data.StructLayout({"quantity": LEVEL_QUANTITY_BITS, "orders": LEVEL_ORDERS_BITS})
 
@@ -181,7 +180,8 @@ class PriceLadder(wiring.Component):
         m.d.sync += [
             best.any.eq(any_5), best.slot.eq(slot_5), word_6.eq(number),
             best.inside.eq((number >= window[5].lo_word) & (number < window[5].hi_word)),
-            word_price.eq(window[5].ring_base + (Mux(fine_5, number, times(number, tick)) << word_bits)),
+            word_price.eq(window[5].ring_base + (Mux(
+                fine_5, number, table(number, [tick * word for word in range(ring.words)])) << word_bits)),
             place_6.eq(place_5 ^ side[5].replicate(word_bits)), fine.eq(fine_5),
         ]
 
@@ -189,7 +189,8 @@ class PriceLadder(wiring.Component):
         more, less = best_added.read_data[0], best_taken.read_data[0]
         m.d.comb += [
             best.number.eq(Cat(place_6, word_6)),
-            best.price.eq(word_price + Mux(fine, place_6, times(place_6, tick))),
+            best.price.eq(word_price + Mux(
+                fine, place_6, table(place_6, [tick * place for place in range(ring.places)]))),
             best.quantity.eq(more.quantity - less.quantity),
             best.orders.eq(more.orders - less.orders),
             best.floor.eq(floors[6]),
