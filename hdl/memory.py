@@ -233,8 +233,8 @@ class SetClearMemory(wiring.Component):
     """Rows of bits of which one row can be set and another cleared in the same cycle, every cycle.
 
     A bit is the XOR of one in a memory that only setting writes and one in a memory that only clearing writes, so that
-    each RAM has one writer. Setting a bit that is set, or clearing one that is clear, changes nothing. A bit must not be
-    set and cleared in the same cycle.
+    each RAM has one writer. Setting a bit that is set, or clearing one that is clear, changes nothing. A bit must not
+    be set and cleared in the same cycle.
 
     Latency: ``set_row`` and ``clear_row`` belong to the addresses of ``latency`` cycles before and reflect all that was
     set and cleared up to the cycle before; the masks come in that same cycle. A look takes one cycle and sees what was

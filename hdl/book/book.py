@@ -165,6 +165,8 @@ class Book(wiring.Component):
             adds.eq(effect.add & ~effect.full),
             counts.eq(placed.inside | placed.entering),
             table.place_held.eq(counts),
+            table.place_better.eq(placed.far_better),
+            table.find_better.eq(found.far_better),
             table.holds.eq(found.entering),
             table.releases.eq(~found.inside & ~found.entering),
             ladder.row.eq(zones.row),
@@ -173,6 +175,7 @@ class Book(wiring.Component):
         ]
         holds = effect.moves & op[3].hold & found.entering
         releases = effect.moves & op[3].release & ~found.inside & ~found.entering
+        recounts = effect.moves & op[3].hold & ~found.inside & ~found.entering & (effect.better ^ found.far_better)
         m.d.comb += [
             ladder.adds.eq(adds & counts | holds),
             ladder.add_shares.eq(effect.add_shares),
@@ -186,8 +189,9 @@ class Book(wiring.Component):
 
         # Stage 4: far counts and faults.
         m.d.sync += [
-            far.adds.eq(adds), far.removes.eq(effect.remove), far.held.eq(effect.held), far.holds.eq(holds),
-            far.releases.eq(releases), far.window.eq(op[3].window), far.from_better.eq(zones.from_better),
+            far.adds.eq(adds), far.removes.eq(effect.remove), far.held.eq(effect.held),
+            far.was_better.eq(effect.better), far.holds.eq(holds), far.releases.eq(releases),
+            far.recounts.eq(recounts), far.window.eq(op[3].window), far.from_better.eq(zones.from_better),
             far.find.eq(found), far.place.eq(placed),
         ]
         faults = state.faults.shape().members

@@ -29,9 +29,9 @@ class FarCounts(wiring.Component):
         Stage 2.
     find, place : In(Zone)
         Stage 4: of the order that is found and of the one that is added.
-    adds, removes, held, holds, releases, window, from_better : In(1)
-        Stage 4: an order comes; one goes, and was ``held`` in its level; one moves into its level, or out of it; the
-        window takes in what was entering.
+    adds, removes, held, was_better, holds, releases, recounts, window, from_better : In(1)
+        Stage 4: an order comes; one goes, and was ``held`` in its level or counted as better; one moves into its level,
+        or out of it, or from one count to the other; the window takes in what was entering.
     better, worse : Out(1)
         Stage 6: orders rest there.
     ready : Out(1)
@@ -39,7 +39,7 @@ class FarCounts(wiring.Component):
 
     def __init__(self, *, design: Design):
         self._symbols = len(design.symbols)
-        flags = ("adds", "removes", "held", "holds", "releases", "window", "from_better")
+        flags = ("adds", "removes", "held", "was_better", "holds", "releases", "recounts", "window", "from_better")
         super().__init__({
             "symbol": In(symbol_index(design)), "side": In(1), "find": In(Zone), "place": In(Zone),
             **dict.fromkeys(flags, In(1)), "better": Out(1), "worse": Out(1), "ready": Out(1),
@@ -61,9 +61,10 @@ class FarCounts(wiring.Component):
             m.d.sync += absorbed.eq(absorbed + (self.holds | self.adds & self.place.entering) - left)
 
         leaves = self.removes & (~self.held | self.find.entering)
-        for zone, commits in (("better", self.from_better), ("worse", ~self.from_better)):
-            up = self.adds & self.place[zone] | self.releases & self.find[zone]
-            down = leaves & self.find[zone]
+        for zone, commits, invert in (("better", self.from_better, 0), ("worse", ~self.from_better, 1)):
+            up = (self.adds & ~self.place.inside & (self.place.far_better ^ invert)
+                  | (self.releases | self.recounts) & (self.find.far_better ^ invert))
+            down = (leaves | self.recounts) & (self.was_better ^ invert)
             # One addition: of 1, of -1 or of what was absorbed, inverted, and 1.
             change = Signal(LEVEL_ORDERS_BITS, name=f"change_{zone}")
             m.d.comb += change.eq(Mux(self.window, ~absorbed, Mux(down & ~up, ~0, 0)))
@@ -73,7 +74,7 @@ class FarCounts(wiring.Component):
             counted = Signal.like(new, name=f"counted_{zone}")
             m.d.sync += [counted.eq(new), getattr(self, zone).eq(counted != 0)]
         m.d.comb += [
-            counts.write_enable.eq(self.adds | self.removes | self.releases | self.window),
+            counts.write_enable.eq(self.adds | self.removes | self.releases | self.recounts | self.window),
             counts.write_address.eq(address_4),
             self.ready.eq(counts.ready),
         ]

@@ -13,8 +13,8 @@ from .operation import symbol_index
 class LocateFilter(wiring.Component):
     """The locate table, preset by the configuration and learned from stock directory messages.
 
-    A directory message is seen by itself and by every later operation. Latency: the symbol of stage -1's locate stands at
-    stage 1. II: 1. Sweep: ``design.book.locates`` cycles.
+    A directory message is seen by itself and by every later operation. Latency: the symbol of stage -1's locate stands
+    at stage 1. II: 1. Sweep: ``design.book.locates`` cycles.
 
     Parameters
     ----------

@@ -34,7 +34,8 @@ def window_row(design: Design) -> data.StructLayout:
     """Where a side's ladder lies, and which part of it the law counts: ``spec.ladder``.
 
     ``law_low``, ``law_high``: prices. ``ring_base``: price of the ring's lowest tick; ``ring_word``: that tick's word
-    modulo the ring. ``lo_word``, ``hi_word``: the law's bounds in words from ``ring_base``; equal when nothing is inside.
+    modulo the ring. ``lo_word``, ``hi_word``: the law's bounds in words from ``ring_base``; equal when nothing is
+    inside.
     """
     words = Ring(design).words
     return data.StructLayout({
@@ -52,7 +53,8 @@ def background(design: Design) -> data.StructLayout:
     load    rests an order of the host's snapshot
     vouch   clears the symbol's ``unknown_reference`` fault
     scan    shows bucket ``row`` of every sub-table
-    hold    moves an order from the far counts into its level, if it is entering
+    hold    moves an order from the far counts into its level, if it is entering; else from one far count to the other,
+            if it is counted in the wrong one
     release moves an order from its level to the far counts, if the law has left it
     window  writes the row of the symbol's side
     query   looks the best level up; ``masked``: among the words and places that the depth's walk leaves
@@ -66,11 +68,15 @@ def background(design: Design) -> data.StructLayout:
 
 
 def order_layout(design: Design) -> data.StructLayout:
-    """A resting order: ``slot`` is its price's on the ladder; ``off``: its price is between two ticks; ``held``: it is
-    counted in its level, else as far."""
+    """A resting order.
+
+    ``slot`` is its price's on the ladder; ``off``: its price is between two ticks; ``held``: it is counted in its
+    level, else as far; ``better``: which way far. A window that jumps leaves far orders on its other side until they
+    are visited, so that only the order itself knows how it is counted.
+    """
     return data.StructLayout({
         "symbol": symbol_index(design), "side": 1, "price": PRICE_BITS, "slot": Ring(design).slot_bits, "off": 1,
-        "shares": 32, "held": 1,
+        "shares": 32, "held": 1, "better": 1,
     })
 
 
@@ -114,8 +120,9 @@ def operation(design: Design) -> data.StructLayout:
     """What a slot does, from stage 1 on.
 
     ``message``: a message's; ``number``: of the first message after it. ``order``: acts on orders if its symbol is
-    configured. ``finds``: names the resting order ``old``; of these ``takes`` takes ``shares`` off it, ``drops`` removes
-    it. ``places``: rests the new order ``new``, with ``replace`` on the side of the dropped one and only if it was.
+    configured. ``finds``: names the resting order ``old``; of these ``takes`` takes ``shares`` off it, ``drops``
+    removes it. ``places``: rests the new order ``new``, with ``replace`` on the side of the dropped one and only if it
+    was.
     """
     return data.StructLayout({
         "message": 1, "number": 32, "order": 1, "finds": 1, "takes": 1, "drops": 1, "places": 1, "replace": 1,

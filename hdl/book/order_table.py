@@ -60,11 +60,13 @@ class OrderTable(wiring.Component):
         Stage 2: the found order's price is between two ticks.
     holds, releases : In(1)
         Stage 3: what a ``hold`` or ``release`` would do, the ladder allows.
-    place_held : In(1)
-        Stage 3: an order added now is counted in its level.
+    find_better, place_held, place_better : In(1)
+        Stage 3: how the order that is found is to be counted as far; an order added now is counted in its level; or as
+        better, as far.
     effect : Out
-        Stage 3: ``found``; an order comes (``add``), shrinks (``reduce``) or goes (``remove``), ``shares`` of it;
-        ``moves``: an order may be held or released; ``held``: it is. ``full``: the order to be added finds no room.
+        Stage 3: ``found``; an order comes (``add``), shrinks (``reduce``) or goes (``remove``), ``take_shares`` or
+        ``add_shares`` of it; ``moves``: an order may be held or released; ``held``: it is; ``better``: counted so as
+        far. ``full``: the order to be added finds no room.
     unknown_reference, duplicate_reference, over_execution, table_full : Out(1)
         Stage 4: the operation's fault.
     ready : Out(1)
@@ -74,15 +76,16 @@ class OrderTable(wiring.Component):
         self._design = design
         symbol, slot = symbol_index(design), Ring(design).slot_bits
         self._effect = data.StructLayout({
-            "found": 1, "add": 1, "full": 1, "reduce": 1, "remove": 1, "moves": 1, "held": 1, "take_shares": 32,
-            "add_shares": 32, "price": PRICE_BITS,
+            "found": 1, "add": 1, "full": 1, "reduce": 1, "remove": 1, "moves": 1, "held": 1, "better": 1,
+            "take_shares": 32, "add_shares": 32, "price": PRICE_BITS,
         })
         super().__init__({
             "old": In(64), "new": In(64), "scan": In(1), "row": In(range(design.book.buckets)),
             "operation": In(operation(design)), "slot_index": In(slot), "symbol": In(symbol), "mapped": In(1),
             "off": In(1), "scanned": Out(scanned_layout(design)), "side": Out(1), "find_slot": Out(slot),
             "place_slot": Out(slot), "find_price": Out(PRICE_BITS), "off_ladder": Out(1),
-            "holds": In(1), "releases": In(1), "place_held": In(1), "effect": Out(self._effect),
+            "holds": In(1), "releases": In(1), "find_better": In(1), "place_held": In(1), "place_better": In(1),
+            "effect": Out(self._effect),
             "unknown_reference": Out(1), "duplicate_reference": Out(1), "over_execution": Out(1), "table_full": Out(1),
             "ready": Out(1),
         })
@@ -220,7 +223,7 @@ class OrderTable(wiring.Component):
         order = Signal(order_shape)
         m.d.comb += order.eq(found)
         with m.If(directly):
-            m.d.comb += [order.shares.eq(left[3].order.shares), order.held.eq(left[3].order.held)]
+            m.d.comb += [order[name].eq(left[3].order[name]) for name in ("shares", "held", "better")]
         own_symbol, all_shares, over = Signal(), Signal(), Signal()
         m.d.comb += [
             own_symbol.eq((found.symbol == symbol[2]) & now.order & self.mapped),
@@ -270,10 +273,10 @@ class OrderTable(wiring.Component):
         with m.If(decision.reduces):
             m.d.comb += remain.shares.eq(order.shares - now.shares)
         fault_3 = Signal(data.StructLayout({"unknown_reference": 1, "duplicate_reference": 1, "over_execution": 1}))
-        adds_3, held_3, hold_3, release_3 = Signal(), Signal(), Signal(), Signal()
+        adds_3, held_3, better_3, hold_3, release_3 = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
             left_3.eq(remain), present_3.eq(decision.present & ~decision.removes), adds_3.eq(adds_2),
-            held_3.eq(order.held),
+            held_3.eq(order.held), better_3.eq(order.better),
             hold_3.eq(now.hold & decision.movable & ~order.held),
             release_3.eq(now.release & decision.movable & order.held),
             effect.found.eq(decision.known), effect.remove.eq(decision.removes), effect.reduce.eq(decision.reduces),
@@ -295,10 +298,13 @@ class OrderTable(wiring.Component):
             placement.insert.eq(adds_3), placement.remove.eq(effect.remove), placement.place.eq(old_place),
             place[3].eq(Mux(adds_3, placement.chosen, old_place)),
             effect.add.eq(adds_3), effect.full.eq(placement.full), effect.held.eq(held_3),
+            effect.better.eq(better_3),
             effect.moves.eq(hold_3 | release_3),
             left[3].present.eq(present_3), left[3].adds.eq(adds_3), left[3].order.eq(left_3),
             left[3].order.held.eq(Mux(adds_3, self.place_held,
                                       held_3 & ~(release_3 & self.releases) | hold_3 & self.holds)),
+            left[3].order.better.eq(Mux(adds_3, self.place_better,
+                                        Mux(hold_3 & ~self.holds | release_3, self.find_better, better_3))),
         ]
         writes = Signal()
         m.d.sync += [
@@ -309,7 +315,7 @@ class OrderTable(wiring.Component):
 
         # Stage 4: the entry is written.
         adds_4 = left[4].adds
-        for (t, way), entry, tag, i in zip(ways, entries, tags, range(len(ways)), strict=True):
+        for i, ((t, _), entry, tag) in enumerate(zip(ways, entries, tags, strict=True)):
             m.d.comb += [
                 entry.write_enable.eq(writes & place[4][i]),
                 entry.write_address.eq(Mux(adds_4, new_buckets[t][4], old_buckets[t][4])),

@@ -1,8 +1,8 @@
 """Prices on their symbol's grid: the ladder's slot of a price, and whether it is on the grid at all.
 
-Nothing is divided. On the grid of 100, index = price / 100 exactly, and the low bits of price / 4 * 25^-1 modulo a power of
-two are those of the index. Whether 100 divides a price is seen from its remainder by 25: 1024 is -1 modulo 25, so that
-the alternating sum of chunks of ten bits has the same remainder.
+Nothing is divided. On the grid of 100, index = price / 100 exactly, and the low bits of price / 4 * 25^-1 modulo a
+power of two are those of the index. Whether 100 divides a price is seen from its remainder by 25: 1024 is -1 modulo 25,
+so that the alternating sum of chunks of ten bits has the same remainder.
 """
 
 from amaranth import *

@@ -152,8 +152,9 @@ class PriceLadder(wiring.Component):
             summaries.write_data.eq(summary),
         ]
         any_above, word_above = highest(summary & above)
-        _, word_below = highest(summary & below)
-        best_word = Signal(range(ring.words))
+        any_below, word_below = highest(summary & below)
+        best_word, some_word = Signal(range(ring.words)), Signal()
+        m.d.sync += some_word.eq(any_above | any_below)
         m.d.comb += [
             best_word.eq(Mux(any_above, word_above, word_below)),
             words.look_address[0].eq(Cat(best_word, book[4])),
@@ -178,7 +179,7 @@ class PriceLadder(wiring.Component):
         best, word_price, place_6 = self.best, Signal(PRICE_BITS), Signal.like(place_5)
         word_6 = Signal.like(word_5)
         m.d.sync += [
-            best.any.eq(any_5), best.slot.eq(slot_5), word_6.eq(number),
+            best.any.eq(some_word & any_5), best.slot.eq(slot_5), word_6.eq(number),
             best.inside.eq((number >= window[5].lo_word) & (number < window[5].hi_word)),
             word_price.eq(window[5].ring_base + (Mux(
                 fine_5, number, table(number, [tick * word for word in range(ring.words)])) << word_bits)),

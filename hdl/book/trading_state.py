@@ -111,8 +111,8 @@ class TradingState(wiring.Component):
             update_5.symbol.eq(symbol[4]),
             *(update_5[name].eq(new.faults[name]) for name in _Faults.members),
             update_5.tradable.eq(open_now & new.trading & ~new.halted),
-            update_5.trade.eq(Mux(prints, Trade.PRINT.value, Mux(unpriced, Trade.UNPRICED.value,
-                                                                 Mux(now.breaks, Trade.BREAK.value, Trade.NONE.value)))),
+            update_5.trade.eq(Mux(prints, Trade.PRINT.value, Mux(
+                unpriced, Trade.UNPRICED.value, Mux(now.breaks, Trade.BREAK.value, Trade.NONE.value)))),
             update_5.trade_price.eq(Mux(prints, price, 0)),
             update_5.trade_shares.eq(Mux(prints | unpriced, now.shares, 0)),
             *(update_5[name].eq(new[name]) for name in ("last_trade", "collar_lower", "collar_upper")),

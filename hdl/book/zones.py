@@ -11,7 +11,9 @@ from ..memory import ForwardedMemory
 from .operation import PRICE_BITS, Ring, entering_layout, symbol_index, window_row
 
 #: Where a price lies: one of the first three is set. ``entering``: its level is being taken into the window.
-Zone = data.StructLayout({"inside": 1, "better": 1, "worse": 1, "entering": 1})
+#: ``far_better``: in which far count an order belongs that is not inside; while a window is about to take prices in,
+#: that is judged from those.
+Zone = data.StructLayout({"inside": 1, "better": 1, "worse": 1, "entering": 1, "far_better": 1})
 
 
 def initial_row(design: Design, index: int) -> int:
@@ -88,11 +90,14 @@ class Zones(wiring.Component):
         for zone, price, off in ((self.find, self.find_price, self.find_off),
                                  (self.place, self.place_price, self.place_off)):
             below, above = price < row.law_low, price >= row.law_high
+            under, over = price < entering.low, price >= entering.high
             off_worse = ~side & (price < DOLLAR)
             m.d.sync += [
                 zone.inside.eq(~off & ~below & ~above),
                 zone.better.eq(Mux(off, ~off_worse, Mux(side, below, above))),
                 zone.worse.eq(Mux(off, off_worse, Mux(side, above, below))),
-                zone.entering.eq(moves & ~off & (below | above) & (price >= entering.low) & (price < entering.high)),
+                zone.entering.eq(moves & ~off & (below | above) & ~under & ~over),
+                zone.far_better.eq(Mux(off, ~off_worse, Mux(moves & (under | over), Mux(side, under, over),
+                                                            Mux(side, below, above)))),
             ]
         return m
