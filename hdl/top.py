@@ -85,6 +85,7 @@ class TickToTrade(wiring.Component):
         connect(m, order.tx, wiring.flipped(self.tx))
 
         m.d.comb += [
+            risk.candidates.eq(strategy.candidates),
             risk.kill.eq(self.kill),
             risk.queue_full.eq(order.queue_full),
             self.ready.eq(book.ready & indicators.ready & strategy.ready & risk.ready),

@@ -6,6 +6,7 @@ from cocotb.triggers import RisingEdge
 from golden_model.risk import Risk
 from hdl.risk import Risk as Gateware
 from spec.records import INTENT, MAX_SYMBOLS, Refusal, Side
+from testbenches.candidates import candidates_of
 from testbenches.harness import Bench, assert_same_counters, assert_same_records
 
 TIMEOUT = {"timeout_time": 1, "timeout_unit": "ms"}
@@ -27,7 +28,21 @@ class RiskBench(Bench):
         self.queue_full[self.cycle] = int(self.dut.queue_full.value)
 
     async def begin(self):
-        await self.start(intents_valid=0, intents_payload=0, kill=0, queue_full=0)
+        await self.start(candidates=0, intents_valid=0, intents_payload=0, kill=0, queue_full=0)
+
+    async def send(self, intents, gap=lambda: 0):
+        """Intents with ``gap()`` idle cycles after each; the candidates of each one cycle ahead of it, and otherwise
+        anything."""
+        steps = [None]
+        for intent in intents:
+            steps += [intent, *[None] * gap()]
+        dut, rng = self.dut, self.rng
+        for intent, follows in zip(steps, [*steps[1:], None], strict=True):
+            dut.candidates.value = candidates_of(follows, rng.getrandbits(32)) if follows else rng.getrandbits(200)
+            dut.intents_valid.value = intent is not None
+            dut.intents_payload.value = INTENT.pack(intent) if intent else rng.getrandbits(INTENT.bits)
+            await RisingEdge(dut.clk)
+        dut.intents_valid.value = 0
 
     def intent(self, **changes):
         """An intent that nothing is wrong with, but for ``changes``."""
@@ -89,7 +104,7 @@ async def each_check_just_inside_and_just_outside(dut):
         Refusal.NO_REFERENCE: [({"reference": price}, {"reference": 0})],
     }
     steps = [(refusal, step) for refusal, rows in pairs.items() for row in rows for step in enumerate(row)]
-    await bench.drive("intents", [bench.intent(symbol=0, **changes) for _, (_, changes) in steps])
+    await bench.send([bench.intent(symbol=0, **changes) for _, (_, changes) in steps])
     await bench.cycles(4)
     bench.check()
     for decision, (refusal, (outside, _)) in zip(bench.decisions.seen, steps, strict=True):
@@ -121,7 +136,7 @@ async def position_limit_just_inside_and_just_outside(dut):
         order(symbol, Side(1 - side), 1)
         order(symbol, side, 2, refused=True)
         order(symbol, side, 1)
-    await bench.drive("intents", intents)
+    await bench.send(intents)
     await bench.cycles(4)
     bench.check()
     assert [bool(d.refusals & Refusal.POSITION_LIMIT) for d in bench.decisions.seen] == outside
@@ -134,13 +149,20 @@ async def random_intents(dut):
     bench = RiskBench(dut)
     await bench.begin()
     symbols = range(min(len(bench.design.symbols), MAX_SYMBOLS))
+
+    async def fill():
+        while True:
+            await bench.cycles(1)
+            dut.queue_full.value = bench.rng.random() < 0.1
+
+    filling = cocotb.start_soon(fill())
     for round in range(6):
         longest = [0, 0, 1, 3][round % 4]
         chosen = bench.rng.sample(symbols, min(len(symbols), 1 + round % 3))
-        for _ in range(250):
-            gap = bench.rng.randint(0, longest)
-            await bench.drive("intents", [bench.random_intent(chosen)], gap=lambda gap=gap: gap)
-            dut.queue_full.value = bench.rng.random() < 0.1
+        await bench.send([bench.random_intent(chosen) for _ in range(250)],
+                         gap=lambda longest=longest: bench.rng.randint(0, longest))
+    filling.cancel()
+    dut.queue_full.value = 0
     await bench.cycles(4)
     seen = bench.check()
     assert seen == set(REASONS) - {Refusal.KILL_SWITCH}, f"never refused for {set(REASONS) - seen}"
@@ -152,7 +174,7 @@ async def kill_switch_stops_everything_after_it(dut):
     """One cycle of kill in the middle of a stream without gaps."""
     bench = RiskBench(dut)
     await bench.begin()
-    sending = cocotb.start_soon(bench.drive("intents", [bench.intent(message=i) for i in range(60)]))
+    sending = cocotb.start_soon(bench.send([bench.intent(message=i) for i in range(60)]))
     await bench.cycles(bench.rng.randint(20, 30))
     assert any(not d.refusals for d in bench.decisions.seen)
     dut.kill.value = 1

@@ -5,9 +5,11 @@ from itertools import pairwise
 import cocotb
 
 from golden_model.strategy import Strategy as Golden
+from hdl.candidates import Candidates
 from hdl.strategy import Strategy
 from spec.records import LEVEL_QUANTITY_BITS, Side
 
+from .candidates import candidates_of
 from .harness import Bench, assert_same_counters, assert_same_records
 from .updates import Updates, drive
 
@@ -21,12 +23,21 @@ async def compare(bench: Bench, updates: list, gap=lambda: 0) -> list:
     await bench.start(updates_valid=0, updates_payload=0, indicators_valid=0, indicators_payload=0)
     sent, intents = bench.watch("updates"), bench.watch("intents")
     latency = Strategy(design=bench.design).LATENCY
+    announced = {}
+
+    def watch_candidates():
+        announced[bench.cycle] = int(bench.dut.candidates.value)
+
+    bench.always(watch_candidates)
     await drive(bench, updates, gap)
     await bench.cycles(latency + 3)
     assert_same_records(intents, expected)
     at = dict(zip((update.message for update in sent.seen), sent.cycles, strict=True))
     for intent, cycle in zip(intents.seen, intents.cycles, strict=True):
         assert cycle - at[intent.message] == latency, f"message {intent.message}: latency {cycle - at[intent.message]}"
+        said = Candidates.from_bits(announced[cycle - 1])
+        assert announced[cycle - 1] == candidates_of(intent, said.prices[1 - intent.side]), (
+            f"message {intent.message}: {said} came before {intent}")
     assert_same_counters(bench.counters("strategy"), golden.counters)
     return expected
 

@@ -16,30 +16,35 @@ POSITION = layout(DECISION)["position"].shape
 class Positions(wiring.Component):
     """The position of every symbol, every approved order taken as filled, and whether an intent would exceed its limit.
 
-    An intent is taken in cycle c. In c + 1 stands whether its position limit fails, and ``approved`` is given; in c + 2
-    stands the position after it. Initiation interval 1: intents on the same symbol may follow each other in adjacent
-    cycles. The loop through the position is one comparison beside one addition: their other operands are made in cycle
-    c, and the verdict selects the result.
+    Symbol and quantity are taken in cycle c. In c + 1 it is said whether there is an intent and of which side, the
+    position limit fails or not, and ``approved`` is given; in c + 2 stands the position after it. Initiation interval
+    1: intents on the same symbol may follow each other in adjacent cycles. The loop through the position is one
+    comparison beside one addition: their other operands are made in cycle c for either side, and the verdict selects
+    the result.
 
     Only as many bits are kept as positions within the limit need, since no approval leads out of it.
     Positions are in shares, short negative. Every one is zero when ``ready`` rises, one cycle per symbol after reset.
 
     Members
     -------
-    valid, intent
-        To be judged.
+    symbol, quantity
+        May be ordered in the next cycle.
+    valid, side
+        There is an intent of symbol and quantity of the cycle before.
     approved
-        The verdict on the intent of the cycle before; low if there was none.
+        The verdict on the intent; low if there is none.
     fails
-        The intent of the cycle before would lead beyond ``max_position`` shares, long or short.
+        It would lead beyond ``max_position`` shares, long or short.
     position
         After the verdict of the cycle before.
     ready
         The memory is swept.
     """
 
+    symbol: In(layout(INTENT)["symbol"].shape)
+    quantity: In(layout(INTENT)["quantity"].shape)
     valid: In(1)
-    intent: In(layout(INTENT))
+    side: In(1)
     approved: In(1)
     fails: Out(1)
     position: Out(POSITION)
@@ -52,32 +57,30 @@ class Positions(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        intent, limit = self.intent, self._limit
+        limit = self._limit
         shape = signed(max(2, limit.bit_length() + 1))
         m.submodules.memory = memory = ForwardedMemory(shape=shape, depth=self._symbols)
 
         # A sale is a purchase seen from the other side: with x = position or, inverted, -position - 1,
         # |position +- quantity| > limit becomes x > bound.
-        sells = intent.side == Side.SELL.value
-        judging, selling = Signal(), Signal()
-        symbol = Signal.like(intent.symbol)
-        bound = Signal(signed(max(shape.width, 33) + 1))
-        change = Signal(shape)
+        symbol = Signal.like(self.symbol)
+        bounds = [Signal(signed(max(shape.width, 33) + 1), name=f"bound_{side.name.lower()}") for side in Side]
+        changes = [Signal(shape, name=f"change_{side.name.lower()}") for side in Side]
         m.d.sync += [
-            judging.eq(self.valid),
-            symbol.eq(intent.symbol),
-            selling.eq(sells),
-            bound.eq(limit - intent.quantity - sells),
-            change.eq(Mux(sells, -intent.quantity, intent.quantity)),
+            symbol.eq(self.symbol),
+            bounds[Side.BUY].eq(limit - self.quantity),
+            bounds[Side.SELL].eq(limit - self.quantity - 1),
+            changes[Side.BUY].eq(self.quantity),
+            changes[Side.SELL].eq(-self.quantity),
         ]
 
-        before, after = memory.read_data, Signal(shape)
+        before, after, selling = memory.read_data, Signal(shape), self.side == Side.SELL.value
         m.d.comb += [
-            self.fails.eq((before.as_unsigned() ^ selling.replicate(shape.width)).as_signed() > bound),
-            after.eq(Mux(self.approved, before + change, before)),
-            memory.read_address.eq(intent.symbol),
+            self.fails.eq(Mux(selling, ~before > bounds[Side.SELL], before > bounds[Side.BUY])),
+            after.eq(Mux(self.approved, before + Mux(selling, changes[Side.SELL], changes[Side.BUY]), before)),
+            memory.read_address.eq(self.symbol),
             # Written back when refused too, so that the write need not wait for the verdict.
-            memory.write_enable.eq(judging),
+            memory.write_enable.eq(self.valid),
             memory.write_address.eq(symbol),
             memory.write_data.eq(after),
             self.ready.eq(memory.ready),

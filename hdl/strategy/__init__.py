@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
 from spec.itch import BOOK_TYPES
-from spec.records import INDICATOR, INTENT, UPDATE
+from spec.records import INDICATOR, INTENT, UPDATE, Side
 
+from ..candidates import Candidates
 from ..counting import count
 from ..indicators import Indicators
 from ..pipeline import delay
@@ -44,6 +45,8 @@ class Strategy(wiring.Component):
     updates : In(records(UPDATE))
     indicators : In(records(INDICATOR))
         Of the same updates, ``Indicators.LATENCY`` cycles later.
+    candidates : Out(Candidates)
+        One cycle before ``intents``: from registers, and from ``wish.prices``.
     intents : Out(records(INTENT))
     ready : Out(1)
         The memory is swept, as many cycles after reset as there are symbols. No update before.
@@ -62,6 +65,7 @@ class Strategy(wiring.Component):
         super().__init__({
             "updates": In(records(UPDATE)),
             "indicators": In(records(INDICATOR)),
+            "candidates": Out(Candidates),
             "intents": Out(records(INTENT)),
             "ready": Out(1),
             "counters": Out(counters("strategy")),
@@ -112,15 +116,22 @@ class Strategy(wiring.Component):
             fired.eq(wanted & tradable & ~cooldown.cooling),
             cooldown.fired.eq(fired),
         ]
-        intent = self.intents.payload
+        candidates, intent = self.candidates, self.intents.payload
+        m.d.comb += [
+            candidates.quantity.eq(self._design.strategy.quantity),
+            candidates.prices.eq(signal.wish.prices),
+            candidates.reference.eq(reference),
+        ]
+        for name in ("symbol", "collar_lower", "collar_upper"):
+            m.d.comb += candidates[name].eq(delay(m, update[name], signal.LATENCY, name=f"candidate_{name}"))
         m.d.sync += [
             self.intents.valid.eq(fired),
             intent.side.eq(signal.wish.side),
-            intent.quantity.eq(self._design.strategy.quantity),
-            intent.price.eq(signal.wish.price),
-            intent.reference.eq(reference),
+            intent.price.eq(Mux(signal.wish.side, candidates.prices[Side.SELL], candidates.prices[Side.BUY])),
         ]
-        for name in ("message", "timestamp", "symbol", "collar_lower", "collar_upper"):
+        for name in ("symbol", "quantity", "reference", "collar_lower", "collar_upper"):
+            m.d.comb += intent[name].eq(delay(m, candidates[name], 1, name=name))
+        for name in ("message", "timestamp"):
             m.d.comb += intent[name].eq(delay(m, update[name], signal.LATENCY + 1, name=name))
 
         unknown, halted, cooling = Signal(), Signal(), Signal()

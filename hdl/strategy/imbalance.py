@@ -44,6 +44,7 @@ class Imbalance(TradingSignal):
         m.d.comb += [
             self.wish.fire.eq(apart & close & both & (buy | sell)),
             self.wish.side.eq(Mux(buy, Side.BUY, Side.SELL)),
-            self.wish.price.eq(Mux(buy, ask, bid)),
+            self.wish.prices[Side.BUY].eq(ask),
+            self.wish.prices[Side.SELL].eq(bid),
         ]
         return m

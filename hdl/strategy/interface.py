@@ -20,7 +20,7 @@ Writing one takes three steps:
             m.d.sync += [
                 self.wish.fire.eq(update.ask_price - update.bid_price == 100),
                 self.wish.side.eq(Side.BUY),
-                self.wish.price.eq(update.bid_price),
+                self.wish.prices[Side.BUY].eq(update.bid_price),
             ]
             return m
 
@@ -43,8 +43,8 @@ class Wish(data.Struct):
     """What a signal wants."""
 
     fire: 1  #: trade now
-    side: 1  #: ``spec.records.Side``; only meaningful with ``fire``, as is the price
-    price: 32  #: 1/10 000 dollar, limit
+    side: 1  #: ``spec.records.Side``; only meaningful with ``fire``
+    prices: data.ArrayLayout(32, 2)  #: by side: the limit at which it would buy, or sell; 1/10 000 dollar
 
 
 class TradingSignal(wiring.Component):
@@ -55,8 +55,9 @@ class TradingSignal(wiring.Component):
     - One update per cycle at most, and possibly in every cycle: II = 1, no backpressure.
     - ``wish`` belongs to the update of exactly ``LATENCY`` cycles before, whatever came before or after. In cycles
       whose update was not valid it is ignored.
-    - ``wish`` may come from logic behind registers; the stage adds about three LUTs before it registers it. From
-      registers alone is better.
+    - ``wish.fire`` and ``wish.side`` may come from logic behind registers; the stage adds about three LUTs before it
+      registers them. From registers alone is better, and is what ``wish.prices`` must come from: risk judges both in
+      this cycle, before it is known whether either is wanted. The price of a side that is never wanted may be left out.
     - Every update comes by, of every type and symbol. Fields of a side that is not known are zero.
 
     Class attributes

@@ -7,6 +7,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.candidates import Candidates
 from hdl.export import Export, write_verilog
 from hdl.records import records
 from hdl.wire import RX, TX
@@ -16,6 +17,7 @@ from spec.counters import COUNTER_BITS, COUNTERS
 from spec.records import MESSAGE, RECORDS
 
 SMALL = config.preset("small")
+CANDIDATES = Shape.cast(Candidates).width
 WIDTHS = {record.stream: record.bits for record in RECORDS}
 _PORT = re.compile(r"^ *(input|output) (?:reg |wire )?(?:\[(\d+):0\] )?(\w+) *(?:=[^;]*)?;", re.MULTILINE)
 
@@ -54,9 +56,9 @@ EXPECTED = {
     "indicators": CLOCK | record_ports("updates", "input") | _outputs("indicators", "vwaps") | READY
     | counter_port("indicators"),
     "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input") | _outputs("intents")
-    | READY | counter_port("strategy"),
-    "risk": CLOCK | record_ports("intents", "input") | {"kill": ("input", 1), "queue_full": ("input", 1)}
-    | _outputs("decisions") | READY | counter_port("risk"),
+    | {"candidates": ("output", CANDIDATES)} | READY | counter_port("strategy"),
+    "risk": CLOCK | {"candidates": ("input", CANDIDATES)} | record_ports("intents", "input")
+    | {"kill": ("input", 1), "queue_full": ("input", 1)} | _outputs("decisions") | READY | counter_port("risk"),
     "order": CLOCK | record_ports("decisions", "input") | _outputs("orders") | TX_PORTS | {"queue_full": ("output", 1)}
     | counter_port("order"),
     "core": CLOCK | RX_PORTS | TX_PORTS | {"kill": ("input", 1)} | READY | _outputs(*WIDTHS)

@@ -10,12 +10,14 @@ from amaranth.sim import Simulator
 
 from golden_model import order as golden_order
 from golden_model import risk as golden_risk
+from hdl.candidates import Candidates
 from hdl.order import Order
 from hdl.records import records
 from hdl.risk import Risk
 from hdl.wire import TX
 from spec.config import preset
 from spec.records import DECISION, INTENT, Refusal, Side
+from testbenches.candidates import candidates_of
 
 SMALL = preset("small")
 
@@ -23,6 +25,7 @@ SMALL = preset("small")
 class GateToWire(wiring.Component):
     """The end of the core: intents in, frames out."""
 
+    candidates: In(Candidates)
     intents: In(records(INTENT))
     kill: In(1)
     decisions: Out(records(DECISION))
@@ -39,6 +42,7 @@ class GateToWire(wiring.Component):
         connect(m, risk.decisions, order.decisions)
         connect(m, order.tx, flipped(self.tx))
         m.d.comb += [
+            risk.candidates.eq(self.candidates),
             risk.kill.eq(self.kill),
             risk.queue_full.eq(order.queue_full),
             self.decisions.valid.eq(risk.decisions.valid),
@@ -55,10 +59,15 @@ def test_intents_in_every_cycle(queue, seed):
     rng = random.Random(seed)
     dut = GateToWire(design)
     busy, cycles = 700, 700 + 16 * (queue + 2)
-    intents, decisions, frames, octets = [], [], [], b""
+    decisions, frames, octets = [], [], b""
+    intents = [
+        INTENT.tuple(cycle, cycle, rng.randrange(len(design.symbols)), rng.choice(list(Side)),
+                     rng.choice([100, 1000, 1001]), rng.choice([1_000_000, 1_000_000, 1_100_000]), 1_000_000, 0, 0)
+        for cycle in range(busy)]
 
     async def bench(ctx):
         nonlocal octets
+        ctx.set(dut.candidates.as_value(), candidates_of(intents[0], 0))
         await ctx.tick().until(dut.risk.ready)
         share = 0
         for cycle in range(cycles):
@@ -67,13 +76,9 @@ def test_intents_in_every_cycle(queue, seed):
             ready = rng.random() < share or cycle >= busy
             ctx.set(dut.tx.ready, ready)
             ctx.set(dut.kill, cycle == busy - 20)
+            ctx.set(dut.candidates.as_value(), candidates_of(intents[min(cycle + 1, busy - 1)], rng.getrandbits(32)))
             ctx.set(dut.intents.valid, cycle < busy)
-            if cycle < busy:
-                price = rng.choice([1_000_000, 1_000_000, 1_100_000])
-                intents.append(INTENT.tuple(
-                    cycle, cycle, rng.randrange(len(design.symbols)), rng.choice(list(Side)),
-                    rng.choice([100, 1000, 1001]), price, 1_000_000, 0, 0))
-                ctx.set(dut.intents.payload.as_value(), INTENT.pack(intents[-1]))
+            ctx.set(dut.intents.payload.as_value(), INTENT.pack(intents[min(cycle, busy - 1)]))
             if ctx.get(dut.decisions.valid):
                 decisions.append(DECISION.unpack(ctx.get(dut.decisions.payload.as_value())))
             if ready and ctx.get(dut.tx.valid):
@@ -92,7 +97,7 @@ def test_intents_in_every_cycle(queue, seed):
     risk, order = golden_risk.Risk(design), golden_order.Order(design)
     expected, sent = [], []
     for cycle, (intent, decision) in enumerate(zip(intents, decisions, strict=True)):
-        if cycle >= busy - 20 - 1:  # decided one cycle after it came
+        if cycle >= busy - 20:  # decided in the cycle in which it came
             risk.kill()
         # When the queue is full depends on the wire, which the model does not know: its word on that is taken.
         expected.append(risk.intent(intent, queue_full=bool(decision.refusals & Refusal.ORDER_QUEUE_FULL)))

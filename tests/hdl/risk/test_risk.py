@@ -1,11 +1,14 @@
 """The gate: value and latency of every check, just inside and just outside its limit."""
 
+import random
+
 import pytest
 from amaranth.sim import Simulator
 
 from hdl.risk import Risk
 from spec.config import preset
 from spec.records import DECISION, INTENT, Refusal, Side
+from testbenches.candidates import candidates_of
 
 BUY, SELL = Side.BUY, Side.SELL
 KILL, FULL = "kill", "queue_full"
@@ -41,14 +44,23 @@ class Gate:
         return self.decisions, self.counters
 
     async def _bench(self, ctx):
-        dut, schedule = self.dut, self._schedule
+        dut, rng = self.dut, random.Random(1)
+        schedule = [events if type(events) is tuple else (events,) for events in self._schedule]
         await ctx.tick().until(dut.ready)
-        for cycle in range(len(schedule) + Risk.LATENCY + 2):
-            events = schedule[cycle] if cycle < len(schedule) else None
-            events = events if type(events) is tuple else (events,)
-            given = next((e for e in events if isinstance(e, INTENT.tuple)), None)
+
+        def happens(cycle):
+            """Events, and the intent among them."""
+            events = schedule[cycle] if 0 <= cycle < len(schedule) else ()
+            return events, next((e for e in events if isinstance(e, INTENT.tuple)), None)
+
+        for cycle in range(-1, len(schedule) + Risk.LATENCY + 2):
+            events, given = happens(cycle)
+            _, follows = happens(cycle + 1)
             ctx.set(dut.kill, KILL in events)
             ctx.set(dut.queue_full, FULL in events)
+            # The price of the other side is anything, and so is all of it where no intent follows.
+            ctx.set(dut.candidates.as_value(),
+                    candidates_of(follows, rng.getrandbits(32)) if follows else rng.getrandbits(200))
             ctx.set(dut.intents.valid, given is not None)
             ctx.set(dut.intents.payload.as_value(), INTENT.pack(given) if given else 0)
             if ctx.get(dut.decisions.valid):
@@ -72,11 +84,11 @@ def refusals(schedule, design=DESIGN):
     return [Refusal(decision.refusals) for _, decision in sorted(judge(schedule, design)[0].items())]
 
 
-def test_decision_follows_after_exactly_two_cycles_with_every_field():
+def test_decision_follows_after_exactly_one_cycle_with_every_field():
     given = intent(message=0xFFFF_FFFF, timestamp=(1 << 48) - 1, symbol=3, side=SELL, quantity=999)
     seen, counters = judge([None, given, None])
-    assert Risk.LATENCY == 2
-    assert seen == {3: DECISION.tuple(given.message, given.timestamp, 3, SELL, 999, given.price, 0, -999)}
+    assert Risk.LATENCY == 1
+    assert seen == {2: DECISION.tuple(given.message, given.timestamp, 3, SELL, 999, given.price, 0, -999)}
     assert counters == dict.fromkeys(counters, 0) | {"approved": 1}
 
 
@@ -114,7 +126,7 @@ def test_decision_follows_after_exactly_two_cycles_with_every_field():
 ])
 def test_check(changes, expected):
     seen, counters = judge([intent(**changes)])
-    assert {cycle: Refusal(decision.refusals) for cycle, decision in seen.items()} == {2: expected}
+    assert {cycle: Refusal(decision.refusals) for cycle, decision in seen.items()} == {1: expected}
     counted = {refusal.name.lower(): 1 for refusal in Refusal if refusal & expected}
     counted["refused" if expected else "approved"] = 1
     assert counters == dict.fromkeys(counters, 0) | counted
@@ -173,16 +185,36 @@ def test_largest_limit():
 
 
 def test_kill_switch_counts_from_the_next_decision_and_stays():
-    """Intent in cycle n is decided in cycle n + 1: a pulse in cycle 2 stops the intents of 1 and later."""
+    """Intent in cycle n is decided in cycle n: a pulse in cycle 2 stops the intents of 2 and later."""
     schedule = [intent(), intent(), (intent(), KILL), intent(), None, intent()]
-    expected = [Refusal.NONE, *[Refusal.KILL_SWITCH] * 4]
+    expected = [*[Refusal.NONE] * 2, *[Refusal.KILL_SWITCH] * 3]
     assert refusals(schedule) == expected
 
 
 def test_queue_full_counts_as_it_stands_when_the_decision_is_taken():
-    schedule = [intent(), (intent(), FULL), intent(), (intent(), FULL), FULL]
-    assert refusals(schedule) == [Refusal.ORDER_QUEUE_FULL, Refusal.NONE, Refusal.ORDER_QUEUE_FULL,
-                                  Refusal.ORDER_QUEUE_FULL]
+    schedule = [FULL, intent(), (intent(), FULL), intent(), (intent(), FULL), FULL]
+    assert refusals(schedule) == [Refusal.NONE, Refusal.ORDER_QUEUE_FULL, Refusal.NONE, Refusal.ORDER_QUEUE_FULL]
+
+
+def test_what_was_judged_is_what_is_decided_whatever_the_intent_says():
+    """An intent that its candidates did not announce sends none of its own values."""
+    dut, announced = Risk(design=DESIGN), intent(side=SELL, quantity=10)
+
+    async def bench(ctx):
+        await ctx.tick().until(dut.ready)
+        ctx.set(dut.candidates.as_value(), candidates_of(announced, 0))
+        await ctx.tick()
+        ctx.set(dut.intents.valid, 1)
+        ctx.set(dut.intents.payload.as_value(), INTENT.pack(announced._replace(
+            symbol=2, quantity=1_000_000, price=1, reference=0)))
+        await ctx.tick()
+        seen = DECISION.unpack(ctx.get(dut.decisions.payload.as_value()))
+        assert seen == DECISION.tuple(announced.message, announced.timestamp, 1, SELL, 10, 1_000_000, 0, -10)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
 
 
 def test_idle_gate_decides_nothing_and_keeps_positions():
@@ -191,6 +223,7 @@ def test_idle_gate_decides_nothing_and_keeps_positions():
 
     async def bench(ctx):
         await ctx.tick().until(dut.ready)
+        ctx.set(dut.candidates.as_value(), candidates_of(intent(quantity=100), 0))
         for valid in (0, 0, 1, 0, 0, 0):
             ctx.set(dut.intents.valid, valid)
             ctx.set(dut.intents.payload.as_value(), INTENT.pack(intent(quantity=100)))
@@ -198,7 +231,6 @@ def test_idle_gate_decides_nothing_and_keeps_positions():
         ctx.set(dut.intents.valid, 1)
         await ctx.tick()
         ctx.set(dut.intents.valid, 0)
-        await ctx.tick()
         assert ctx.get(dut.decisions.valid) == 1
         assert ctx.get(dut.decisions.payload.position) == 200
         await ctx.tick()

@@ -3,12 +3,14 @@
 import pytest
 from amaranth.hdl import Module
 
+from hdl.candidates import Candidates
 from hdl.indicators import Indicators
 from hdl.pipeline import delay
 from hdl.strategy import SIGNALS, Strategy, TradingSignal
 from spec.config import Strategy as Parameters
 from spec.itch import BOOK_TYPES, MESSAGES
 from spec.records import INDICATOR, INTENT, UPDATE, Side
+from testbenches.candidates import candidates_of
 from tests.golden_model.build import small, update
 from tests.hdl.cycles import run
 
@@ -31,9 +33,13 @@ def trade(updates, *, spread=0, signal=None, parameters=PARAMETERS, indicators=N
         inputs[k * (spread + 1)] = {"updates__valid": 1, "updates__payload": UPDATE.pack(each)}
     for cycle, indicator in (indicators or {}).items():
         inputs[cycle] |= {"indicators__valid": 1, "indicators__payload": INDICATOR.pack(indicator)}
-    seen = run(dut, inputs, ["intents__valid", "intents__payload", *(f"counters__{name}" for name in COUNTERS)])
-    return ({cycle: INTENT.unpack(row[1]) for cycle, row in enumerate(seen) if row[0]},
-            dict(zip(COUNTERS, seen[-1][2:], strict=True)))
+    seen = run(dut, inputs, ["intents__valid", "intents__payload", "candidates",
+                             *(f"counters__{name}" for name in COUNTERS)])
+    intents = {cycle: INTENT.unpack(row[1]) for cycle, row in enumerate(seen) if row[0]}
+    for cycle, intent in intents.items():
+        other = Candidates.from_bits(seen[cycle - 1][2]).prices[1 - intent.side]
+        assert seen[cycle - 1][2] == candidates_of(intent, other), cycle
+    return intents, dict(zip(COUNTERS, seen[-1][3:], strict=True))
 
 
 def counted(**counters):
@@ -130,7 +136,7 @@ class Late(TradingSignal):
         m.d.comb += [
             self.wish.fire.eq(1),
             self.wish.side.eq(Side.BUY),
-            self.wish.price.eq(delay(m, self.updates.payload.ask_price, 3, name="ask") + 1),
+            self.wish.prices[Side.BUY].eq(delay(m, self.updates.payload.ask_price, 3, name="ask") + 1),
         ]
         return m
 
@@ -156,7 +162,7 @@ class Cheap(TradingSignal):
         m.d.sync += [
             self.wish.fire.eq(indicator.ema_known & (ask < indicator.ema >> 16)),
             self.wish.side.eq(Side.BUY),
-            self.wish.price.eq(ask),
+            self.wish.prices[Side.BUY].eq(ask),
         ]
         return m
 

@@ -1,0 +1,20 @@
+"""What may be ordered in the next cycle: the strategy prepares it, risk judges it ahead."""
+
+from amaranth.lib import data
+
+from spec.records import SYMBOL_BITS
+
+
+class Candidates(data.Struct):
+    """A purchase and a sale of the same symbol and size, one of which an intent may pick in the next cycle.
+
+    An intent is valid only one cycle after its candidates: its symbol, quantity, reference and collars are theirs, its
+    price is that of its side. Without an intent they mean nothing. Units are those of ``spec.records.INTENT``.
+    """
+
+    symbol: SYMBOL_BITS
+    quantity: 32
+    prices: data.ArrayLayout(32, 2)  #: by ``spec.records.Side``
+    reference: 32
+    collar_lower: 32
+    collar_upper: 32
