@@ -188,16 +188,24 @@ class Book:
         self.counters["windows"] += 1
 
     def load(self, symbol: int, side: int, reference: int, price: int, shares: int) -> None:
-        """Rest an order of the host's snapshot."""
-        self._ladder(symbol, side)
+        """Rest an order of the host's snapshot; one of no configured symbol is only counted."""
+        if self._is_foreign(symbol):
+            return
         self.counters["loads"] += 1
         self._insert(reference, _Order(self._symbols[symbol], side, price, shares))
 
     def vouch(self, symbol: int) -> None:
-        """The host vouches that all resting orders of the symbol are in the book."""
-        self._ladder(symbol, BID)
+        """The host vouches that all resting orders of the symbol are in the book; of no configured one it is counted."""
+        if self._is_foreign(symbol):
+            return
         self.counters["vouched"] += 1
         self._symbols[symbol].unknown_reference = 0
+
+    def _is_foreign(self, symbol: int) -> bool:
+        """Counts it."""
+        foreign = not 0 <= symbol < len(self._symbols)
+        self.counters["load_foreign"] += foreign
+        return foreign
 
     def depth(self, symbol: int, side: int, low: int | None = None, high: int | None = None):
         """The ``Depth`` of a side after the messages so far.

@@ -47,6 +47,7 @@ BOOK = {
     "zone_better": "orders added at a price better than the ladder's window at that moment, or between two ticks",
     "zone_worse": "orders added at a price worse than the ladder's window at that moment",
     "loads": "orders taken from the host's snapshot, those that raised a fault among them",
+    "load_foreign": "entries of the host's snapshot that name no configured symbol; dropped",
     "vouched": "symbols whose resting orders the host vouched for",
     "windows": "changes of a ladder's window published",
     "depths": "depths published",

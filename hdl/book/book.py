@@ -261,6 +261,7 @@ class Book(wiring.Component):
         count(m, counted, "zone_better", far.adds & far.place.better)
         count(m, counted, "zone_worse", far.adds & far.place.worse)
         count(m, counted, "loads", op[2].load)
+        count(m, counted, "load_foreign", arbiter.foreign)
         count(m, counted, "vouched", op[2].vouch)
         count(m, counted, "windows", self.windows.valid)
         count(m, counted, "depths", self.depths.valid)
