@@ -45,6 +45,7 @@ class Storms:
         self.room = design.book.capacity // 2
         self._bits = design.book.buckets.bit_length() - 1
         self._pools: list[int] = []
+        self._rest = 64 * design.book.buckets + 4000  # cycles in which every window comes to rest
         self.forget()
 
     def forget(self) -> None:
@@ -360,8 +361,18 @@ class Storms:
         while count > 0:
             self.forget()
             messages = [*self.directory(), *getattr(self, kind)(min(size, count))]
-            yield Segment(b"".join(messages), gaps=self.gaps(len(messages), draws))
+            gaps = self.gaps(len(messages), draws)
+            messages += self.roll_call()
+            gaps = np.concatenate([np.zeros(len(messages) - self.count, np.uint32) if gaps is None else gaps,
+                                   np.zeros(self.count, np.uint32)])
+            gaps[-self.count] = self._rest
+            yield Segment(b"".join(messages), gaps=gaps)
             count -= len(messages)
+
+    def roll_call(self) -> list[bytes]:
+        """A message about each symbol that changes nothing, so that its update tells what is known after a rest."""
+        return [_ACTION.pack(*self.header(b"H", symbol), stock, b"T", b"    ")
+                for symbol, stock in enumerate(self.stocks)]
 
     def gaps(self, count: int, draws: np.random.Generator) -> np.ndarray | None:
         """None at all; a few at random; or bursts of hundreds with rest between them."""
