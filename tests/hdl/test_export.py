@@ -7,6 +7,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.ahead import Ahead
 from hdl.candidates import Candidates
 from hdl.export import Export, write_verilog
 from hdl.records import records
@@ -14,9 +15,10 @@ from hdl.wire import RX, TX
 from sim import build
 from spec import config
 from spec.counters import COUNTER_BITS, COUNTERS
-from spec.records import MESSAGE, RECORDS
+from spec.records import MESSAGE, RECORDS, SNAPSHOT
 
 SMALL = config.preset("small")
+AHEAD = Shape.cast(Ahead).width
 CANDIDATES = Shape.cast(Candidates).width
 WIDTHS = {record.stream: record.bits for record in RECORDS}
 _PORT = re.compile(r"^ *(input|output) (?:reg |wire )?(?:\[(\d+):0\] )?(\w+) *(?:=[^;]*)?;", re.MULTILINE)
@@ -43,6 +45,8 @@ def counter_port(stage: str, name: str = "counters") -> dict:
 
 CLOCK = {"clk": ("input", 1), "rst": ("input", 1)}
 READY = {"ready": ("output", 1)}
+SNAPSHOT_PORTS = {
+    "snapshot_valid": ("input", 1), "snapshot_payload": ("input", SNAPSHOT.bits), "snapshot_ready": ("output", 1)}
 RX_PORTS, TX_PORTS = axi_ports("rx", "input", "output"), axi_ports("tx", "output", "input")
 
 
@@ -51,8 +55,10 @@ def _outputs(*names: str) -> dict:
 
 
 EXPECTED = {
-    "feed": CLOCK | RX_PORTS | {"enabled": ("input", 1)} | _outputs("messages") | counter_port("feed"),
-    "book": CLOCK | record_ports("messages", "input") | _outputs("updates") | READY | counter_port("book"),
+    "feed": CLOCK | RX_PORTS | {"enabled": ("input", 1)} | _outputs("messages") | {"ahead": ("output", AHEAD)}
+    | counter_port("feed"),
+    "book": CLOCK | {"ahead": ("input", AHEAD)} | record_ports("messages", "input") | SNAPSHOT_PORTS
+    | _outputs("updates", "windows", "depths", "loads") | READY | counter_port("book"),
     "indicators": CLOCK | record_ports("updates", "input") | _outputs("indicators", "vwaps") | READY
     | counter_port("indicators"),
     "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input") | _outputs("intents")
@@ -61,7 +67,7 @@ EXPECTED = {
     | {"kill": ("input", 1), "queue_full": ("input", 1)} | _outputs("decisions") | READY | counter_port("risk"),
     "order": CLOCK | record_ports("decisions", "input") | _outputs("orders") | TX_PORTS | {"queue_full": ("output", 1)}
     | counter_port("order"),
-    "core": CLOCK | RX_PORTS | TX_PORTS | {"kill": ("input", 1)} | READY | _outputs(*WIDTHS)
+    "core": CLOCK | RX_PORTS | TX_PORTS | SNAPSHOT_PORTS | {"kill": ("input", 1)} | READY | _outputs(*WIDTHS)
     | {key: value for stage in COUNTERS for key, value in counter_port(stage, f"{stage}_counters").items()},
 }
 

@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 from amaranth.hdl import UnusedElaboratable
+from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hdl.order import Encode, Transmit
@@ -14,7 +15,7 @@ from sim.explain import declared
 from sim.latency import TICK_TO_TRADE, TRANSMIT
 from spec import config
 from spec.counters import COUNTERS
-from spec.records import RECORDS
+from spec.records import RECORDS, SNAPSHOT
 
 SMALL = config.preset("small")
 HOT_PATH = ("feed", "book", "strategy", "risk", "order")  #: of stages; indicators stand beside it
@@ -43,8 +44,17 @@ def test_parameters_are_keyword_only():
 
 def test_members():
     members = TickToTrade(design=SMALL).signature.members
-    assert set(members) == {"rx", "tx", "kill", "ready", *(record.stream for record in RECORDS),
+    assert set(members) == {"rx", "tx", "kill", "ready", SNAPSHOT.stream, *(record.stream for record in RECORDS),
                             *(f"{stage}_counters" for stage in COUNTERS)}
+    assert members[SNAPSHOT.stream].flow == In and not members[SNAPSHOT.stream].signature.always_ready
+    for record in RECORDS:
+        assert members[record.stream].flow == Out and members[record.stream].signature.always_ready
+
+
+def test_cycles():
+    stages = {stage: build.component(stage, SMALL).LATENCY for stage in HOT_PATH}
+    assert stages == {"feed": 3, "book": 7, "strategy": 2, "risk": 1, "order": 1}
+    assert declared(SMALL)[TICK_TO_TRADE] == 14
 
 
 @pytest.mark.parametrize("preset", ["small", "demo", "u280"])
