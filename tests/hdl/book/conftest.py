@@ -1,6 +1,7 @@
 """Drives a component of the book's pipeline, whose ports belong to stages."""
 
 import pytest
+from amaranth import *
 from amaranth.sim import Simulator
 
 
@@ -8,12 +9,15 @@ from amaranth.sim import Simulator
 def run_pipeline():
     """``run(dut, operations, inputs, outputs)``: one operation per cycle from ``ready`` on.
 
-    ``inputs`` and ``outputs``: name -> (port, stage). An operation is a dict of inputs, zero where it has none; the
-    result is a list of dicts of outputs.
+    ``inputs`` and ``outputs``: name -> (port, stage); stages may be negative. An operation is a dict of inputs, zero
+    where it has none; the result is a list of dicts of outputs, integers.
     """
 
     def run(dut, operations, inputs, outputs, within=2000):
         results = [{} for _ in operations]
+        stages = [stage for _, stage in (*inputs.values(), *outputs.values())]
+        given = [(name, Value.cast(port), stage) for name, (port, stage) in inputs.items()]
+        wanted = [(name, Value.cast(port), stage) for name, (port, stage) in outputs.items()]
 
         async def process(ctx):
             for _ in range(within):
@@ -22,16 +26,23 @@ def run_pipeline():
                 await ctx.tick()
             else:
                 raise AssertionError("never ready")
-            for cycle in range(len(operations) + max(stage for _, stage in outputs.values())):
-                for name, (port, stage) in inputs.items():
-                    present = 0 <= cycle - stage < len(operations)
-                    ctx.set(port, operations[cycle - stage].get(name, 0) if present else 0)
-                for name, (port, stage) in outputs.items():
+            shown = {}
+            for cycle in range(min(stages), len(operations) + max(stages)):
+                for name, port, stage in given:
+                    k = cycle - stage
+                    value = operations[k].get(name, 0) if 0 <= k < len(operations) else 0
+                    if shown.get(name) != value:
+                        ctx.set(port, value)
+                        shown[name] = value
+                for name, port, stage in wanted:
                     if 0 <= cycle - stage < len(operations):
                         results[cycle - stage][name] = ctx.get(port)
                 await ctx.tick()
 
-        simulator = Simulator(dut)
+        top = Module()
+        top.submodules.dut = dut
+        top.d.sync += Signal().eq(1)  # a clock, for what has none
+        simulator = Simulator(top)
         simulator.add_clock(1e-9)
         simulator.add_testbench(process)
         simulator.run()
