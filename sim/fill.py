@@ -41,18 +41,18 @@ def built_in() -> Design:
 
 
 def entry_bits(design: Design) -> int:
-    """Width of an entry: tag, symbol, side, price, ladder slot, shares, and whether it counts in a level."""
-    book = design.book
-    tag = 64 - (book.buckets.bit_length() - 1)
-    symbol = max(1, (len(design.symbols) - 1).bit_length())
-    return tag + symbol + 1 + 32 + (book.levels.bit_length() - 1) + 32 + 1
+    """Width of an entry: the reference's tag and the order."""
+    from amaranth import Shape
+
+    from hdl.book.operation import order_layout
+
+    return 64 - (design.book.buckets.bit_length() - 1) + Shape.cast(order_layout(design)).width
 
 
 def urams(design: Design) -> int:
-    """UltraRAMs of the entries: a sub-table's row holds all ways of a bucket, side by side."""
+    """UltraRAMs of the entries: each way of a sub-table is a memory of its own."""
     book = design.book
-    wide = -(-entry_bits(design) * book.ways // URAM_BITS)
-    return book.tables * wide * -(-book.buckets // URAM_ROWS)
+    return book.tables * book.ways * -(-entry_bits(design) // URAM_BITS) * -(-book.buckets // URAM_ROWS)
 
 
 def flow(symbols: int, seed: int) -> Iterator[tuple[int, int, int, int]]:
@@ -184,7 +184,7 @@ def print_fill(found: Fill, console: Console) -> None:
     design, book = found.design, found.design.book
     console.print(f"Order table: {book.tables} sub-tables of {book.buckets:,} buckets with {book.ways} ways, "
                   f"{book.spill} spill entries: {book.capacity:,} orders of {len(design.symbols)} symbols.\n"
-                  f"Entries: {entry_bits(design)} bits x {book.ways} in a row, {urams(design)} URAMs of 72 x 4,096.",
+                  f"Entries: {entry_bits(design)} bits, {urams(design)} URAMs of 72 x 4,096.",
                   soft_wrap=True)
     for what, moment in (("first spill", found.spill), ("first flag ", found.flag)):
         console.print(f"{what}  {moment.live:>9,} live orders, load {moment.load:.1%}, after {moment.message:,} order "
