@@ -1,4 +1,4 @@
-"""Locate filter, price grid, sequencer, priority encoder, and what the stage itself refuses."""
+"""Locate filter, both sides together, and the small logic of which the rest is built."""
 
 import random
 
@@ -6,19 +6,19 @@ import pytest
 from amaranth import *
 from amaranth.sim import Simulator
 
-from hdl.book import Book
+from hdl.book.best_bid_offer import BestBidOffer
 from hdl.book.locate_filter import LocateFilter
-from hdl.book.pipeline import highest, lowest_one_hot
-from hdl.book.price_grid import POSITION_BITS, PriceGrid, price_of, unpack
-from hdl.book.sequencer import Sequencer
-from hdl.records import layout
-from spec.itch import MESSAGES
-from spec.records import MESSAGE
-from spec.wire import write
+from hdl.book.pipeline import carry, highest, lowest_one_hot, one_of, table
+
+
+def combinational(m, process):
+    simulator = Simulator(m)
+    simulator.add_testbench(process)
+    simulator.run()
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 8, 13, 32])
-def test_highest_and_lowest_set_bit(width):
+def test_highest_and_lowest(width):
     m, bits = Module(), Signal(width)
     some, index, lowest = Signal(), Signal(8), Signal(width)
     found, at = highest(bits)
@@ -33,89 +33,105 @@ def test_highest_and_lowest_set_bit(width):
             assert ctx.get(index) == max(value.bit_length() - 1, 0)
             assert ctx.get(lowest) == value & -value
 
-    simulator = Simulator(m)
-    simulator.add_testbench(process)
-    simulator.run()
+    combinational(m, process)
 
 
-def test_positions_hold_any_price_exactly(run_pipeline):
+def test_one_of_and_table():
+    m, which, chosen, value = Module(), Signal(4), Signal(8), Signal(8)
+    values = [7, 0, 250, 31, 8, 1, 2, 3, 4, 5, 6, 77, 9, 99, 10, 11]
+    m.d.comb += [
+        chosen.eq(one_of(*((which[i], C(value, 8)) for i, value in enumerate(values[:4])))),
+        value.eq(table(which, values)),
+    ]
+
+    async def process(ctx):
+        for i in range(16):
+            ctx.set(which, i)
+            assert ctx.get(value) == values[i]
+            if not i & i - 1:
+                assert ctx.get(chosen) == (values[i.bit_length() - 1] if i else 0)
+
+    combinational(m, process)
+
+
+def test_a_carried_value_is_one_stage_further_in_every_cycle(run_pipeline):
+    m, value = Module(), Signal(8)
+    stages = carry(m, value, since=2, until=5, name="value")
+    assert [*stages] == [2, 3, 4, 5] and stages[2] is value
     rng = random.Random(1)
-    prices = [0, 1, 99, 100, 101, 2499, 2500, (1 << 32) - 1, (1 << 32) - 96, (1 << 32) - 97, 1_999_999_900]
-    prices += [rng.getrandbits(32) for _ in range(300)]
-    prices += [25 * rng.getrandbits(26) + difference for difference in (-1, 0, 1) for _ in range(90)]
-    operations = [{"price": price % (1 << 32), "fine": k & 1} for price in prices for k in range(2)]
-    dut = PriceGrid()
-    m = Module()
-    m.submodules.grid = dut
-    fine, price, index, remainder = Signal(), Signal(32), Signal(32), Signal(7)
-    grid = unpack(m, dut.position, fine, "grid")
-    m.d.comb += [price.eq(price_of(grid, fine)), index.eq(grid.index), remainder.eq(grid.remainder)]
-    inputs = {"price": (dut.price, 0), "fine": (dut.fine, 2), "again": (fine, 3)}
-    for op in operations:
-        op["again"] = op["fine"]
-    outputs = {"price": (price, 3), "index": (index, 3), "remainder": (remainder, 3), "position": (dut.position, 3)}
-    for op, got in zip(operations, run_pipeline(m, operations, inputs, outputs), strict=True):
-        whole, rest = divmod(op["price"], 1 if op["fine"] else 100)
-        assert (got["price"], got["index"], got["remainder"]) == (op["price"], whole, rest)
-        assert got["position"] < 1 << POSITION_BITS
+    operations = [{"value": rng.getrandbits(8)} for _ in range(30)]
+    outputs = {stage: (stages[stage], stage) for stage in stages}
+    for op, got in zip(operations, run_pipeline(m, operations, {"value": (value, 2)}, outputs), strict=True):
+        assert got == dict.fromkeys(stages, op["value"])
 
 
-def test_locates_are_preset_learned_and_limited(run_pipeline, tiny, seed):
-    rng = random.Random(seed)
+def locate_operations(rng, design, stocks):
+    locates = [0, 1, 9, 63, 64, 64 + 9, 65535]
+    operations = [{"locate": rng.choice(locates), "stock": rng.choice(stocks), "directory": int(rng.random() < 0.4)}
+                  for _ in range(600)]
+    # The same locate again in the slots after a directory message that maps it anew.
+    for k in range(300, 600, 6):
+        operations[k] |= {"stock": stocks[k // 6 % 3], "directory": 1}
+        for later in range(k + 1, k + 6):
+            operations[later] |= {"locate": operations[k]["locate"], "directory": 0}
+    operations[0] = {"locate": 9, "stock": 0, "directory": 0}
+    return operations
+
+
+def compare_locates(run_pipeline, tiny, seed):
     design = tiny(symbols=3)
     symbols = [design.symbols[0], design.symbols[1].model_copy(update={"locate": 9}), design.symbols[2]]
     design = design.model_copy(update={"symbols": symbols})
     dut = LocateFilter(design=design)
     stocks = [int.from_bytes(s.stock_octets, "little") for s in symbols] + [0, int.from_bytes(b"AAPLX   ", "little")]
-    locates = [0, 1, 9, 63, 64, 64 + 9, 65535]
-    operations = [{"locate": rng.choice(locates), "stock": rng.choice(stocks), "directory": rng.random() < 0.4}
-                  for _ in range(500)]
-    operations[0] = {"locate": 9}
-    inputs = {name: (getattr(dut, name), 0) for name in ("locate", "stock", "directory")}
-    outputs = {name: (getattr(dut, name), 2) for name in ("mapped", "symbol", "out_of_range")}
-    table = {9: 1}
-    for op, got in zip(operations, run_pipeline(dut, operations, inputs, outputs), strict=True):
-        named = stocks.index(op["stock"]) if op.get("directory") and op["stock"] in stocks[:3] else None
+    operations = locate_operations(random.Random(seed), design, stocks)
+    inputs = {"locate": (dut.locate, -1), "stock": (dut.stock, 0), "directory": (dut.directory, 0)}
+    outputs = {name: (getattr(dut, name), 1) for name in ("mapped", "symbol", "fine", "out_of_range")}
+    locates = {9: 1}
+    for k, (op, got) in enumerate(zip(operations, run_pipeline(dut, operations, inputs, outputs), strict=True)):
+        named = stocks.index(op["stock"]) if op["directory"] and op["stock"] in stocks[:3] else None
         if named is not None and op["locate"] < design.book.locates:
-            table[op["locate"]] = named
-        assert got["out_of_range"] == (named is not None and op["locate"] >= design.book.locates)
-        assert got["mapped"] == (op["locate"] in table)
-        if got["mapped"]:
-            assert got["symbol"] == table[op["locate"]]
+            locates[op["locate"]] = named
+        expected = {"out_of_range": int(named is not None and op["locate"] >= design.book.locates),
+                    "mapped": int(op["locate"] in locates)}
+        if op["locate"] in locates:
+            expected["symbol"] = symbol = locates[op["locate"]]
+            if not op["directory"]:
+                expected["fine"] = int(symbols[symbol].tick == 1)
+        assert {name: got[name] for name in expected} == expected, (k, op)
 
 
-def test_a_replace_takes_the_slot_before_its_own():
-    """One slot per message, one cycle after it; a replace's removal directly before its addition."""
-    rng = random.Random(1)
-    messages = [("A", 5), None, ("U", 6), ("D", 7), ("X", 8), None, ("U", 9), None, ("U", 10), ("S", 0), None]
-    dut, slots = Sequencer(), []
-
-    def record(code, reference):
-        fields = {"reference": reference, "new_reference": reference + 100, "shares": rng.getrandbits(32), "side": "S"}
-        known = {k: v for k, v in fields.items() if k in MESSAGES[code]}
-        return MESSAGE.pack((reference, 0, 0, int.from_bytes(write(MESSAGES[code], **known), "little")))
-
-    async def process(ctx):
-        for cycle in range(len(messages) + 3):
-            message = messages[cycle] if cycle < len(messages) else None
-            ctx.set(dut.messages.valid, message is not None)
-            word = record(*message) if message else rng.getrandbits(400)
-            ctx.set(dut.messages.payload, layout(MESSAGE).from_bits(word))
-            op = ctx.get(dut.operation)
-            kind = "".join(c for c, name in zip("+~-u", ("add", "take", "drop", "replace"), strict=True) if op[name])
-            slots.append((kind, op.reference, op.last) if op.valid else None)
-            await ctx.tick()
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-9)
-    simulator.add_testbench(process)
-    simulator.run()
-    # The slot of a message in cycle c is seen at stage 1 in cycle c + 2, a replace's first one in c + 1.
-    assert slots[:-1] == [
-        None, None, ("+", 5, 1), ("-", 6, 0), ("+u", 106, 1), ("-", 7, 1), ("~", 8, 1), ("-", 9, 0), ("+u", 109, 1),
-        ("-", 10, 0), ("+u", 110, 1), ("", slots[11][1], 1), None]
+def test_locates_are_preset_learned_and_limited(run_pipeline, tiny, seed):
+    compare_locates(run_pipeline, tiny, seed)
 
 
-def test_the_stage_wants_a_design():
-    with pytest.raises(TypeError, match="not 'small'"):
-        Book(design="small")
+def test_the_comparison_of_locates_finds_a_shorter_table(run_pipeline, tiny, seed, monkeypatch):
+    init = LocateFilter.__init__
+
+    def shorter(self, *, design):
+        init(self, design=design)
+        self._locates //= 2
+
+    monkeypatch.setattr(LocateFilter, "__init__", shorter)
+    with pytest.raises(AssertionError, match=r"^\(\d+, \{'locate': 63"):
+        compare_locates(run_pipeline, tiny, seed)
+
+
+def test_both_sides_stand_together(run_pipeline, tiny, seed):
+    rng = random.Random(seed)
+    dut = BestBidOffer(design=tiny(symbols=3))
+    empty = {"known": 1, "price": 0, "quantity": 0, "orders": 0}
+    operations = [{"symbol": rng.randrange(3), "side": rng.randrange(2), "update": int(rng.random() < 0.8),
+                   "known": rng.randrange(2), "price": rng.getrandbits(32), "quantity": rng.getrandbits(52),
+                   "orders": rng.getrandbits(20)} for _ in range(600)]
+    inputs = {"symbol": (dut.symbol, 5), "side": (dut.side, 5), "update": (dut.update, 6)}
+    inputs |= {name: (dut.best[name], 6) for name in empty}
+    outputs = {f"{side} {name}": (getattr(dut, side)[name], 6) for side in ("bid", "ask") for name in empty}
+    sides = {}
+    for op, got in zip(operations, run_pipeline(dut, operations, inputs, outputs), strict=True):
+        other = sides.get((op["symbol"], 1 - op["side"]), empty)
+        own = {name: op[name] for name in empty}
+        for side, best in (("bid", (own, other)[op["side"]]), ("ask", (other, own)[op["side"]])):
+            assert {name: got[f"{side} {name}"] for name in empty} == best
+        if op["update"]:
+            sides[op["symbol"], op["side"]] = own

@@ -1,0 +1,110 @@
+"""Who gets a free slot: the snapshot, else recentring and depth in turn."""
+
+import random
+import sys
+
+import pytest
+from amaranth import *
+from amaranth.sim import Simulator
+
+from hdl.book.arbiter import Arbiter
+from hdl.book.operation import background
+from spec.records import SNAPSHOT, SYMBOL_BITS
+
+SOURCES = ("snapshot", "recentre", "depth")
+
+
+def run(design, cycles):
+    """Per cycle what was taken, and from whom; ``cycles``: valid and payload of each source, and ready."""
+    dut, seen = Arbiter(design=design), []
+
+    async def process(ctx):
+        for cycle in cycles:
+            for name in SOURCES:
+                valid, payload = cycle[name]
+                ctx.set(getattr(dut, name).valid, valid)
+                ctx.set(Value.cast(getattr(dut, name).payload), payload)
+            ctx.set(dut.requests.ready, cycle["ready"])
+            seen.append((
+                ctx.get(dut.requests.valid), ctx.get(Value.cast(dut.requests.payload)), ctx.get(dut.foreign),
+                {name for name in SOURCES if ctx.get(getattr(dut, name).ready) and cycle[name][0]}))
+            await ctx.tick()
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-9)
+    simulator.add_testbench(process)
+    simulator.run()
+    return seen
+
+
+def random_cycles(rng, design, count, chances):
+    bits = background(design).size
+    cycles = []
+    for _ in range(count):
+        symbol = rng.choice((rng.randrange(len(design.symbols)), rng.randrange(1 << SYMBOL_BITS)))
+        entry = SNAPSHOT.pack((symbol, *(rng.getrandbits(field.bits) for field in SNAPSHOT.fields[1:])))
+        payloads = {"snapshot": entry, "recentre": rng.getrandbits(bits), "depth": rng.getrandbits(bits)}
+        cycles.append({"ready": int(rng.random() < 0.7)} | {
+            name: (int(rng.random() < chances[name]), payloads[name]) for name in SOURCES})
+    return cycles
+
+
+def loaded(design, word):
+    """The request that a snapshot's entry makes."""
+    entry = SNAPSHOT.unpack(word)
+    fields = {name: getattr(entry, name) for name in ("symbol", "side", "reference", "price", "shares")}
+    return background(design).const({"load": 1 - entry.vouch, "vouch": entry.vouch, **fields}).as_value().value
+
+
+def check(design, cycles):
+    """Who was served, and how often an entry of no symbol was dropped."""
+    last, served, dropped = "depth", set(), 0
+    for k, (cycle, (valid, payload, foreign, taken)) in enumerate(zip(cycles, run(design, cycles), strict=True)):
+        wanting = [name for name in SOURCES if cycle[name][0]]
+        if "snapshot" in wanting and SNAPSHOT.unpack(cycle["snapshot"][1]).symbol >= len(design.symbols):
+            assert foreign and "snapshot" in taken, k
+            wanting.remove("snapshot")
+            taken.remove("snapshot")
+            dropped += 1
+        else:
+            assert not foreign, k
+        assert valid == bool(wanting), k
+        if not wanting:
+            assert not taken, k
+            continue
+        first = next(name for name in wanting if name != last or len(wanting) == 1)
+        if "snapshot" in wanting:
+            first = "snapshot"
+        assert payload == (loaded(design, cycle[first][1]) if first == "snapshot" else cycle[first][1]), k
+        assert taken == ({first} if cycle["ready"] else set()), k
+        if taken and first != "snapshot":
+            last = first
+        served |= taken
+    return served, dropped
+
+
+@pytest.mark.parametrize("symbols", [1, 3, 4])
+def test_the_snapshot_goes_first_and_the_others_take_turns(tiny, seed, symbols):
+    """An entry of no configured symbol takes nobody's slot."""
+    design = tiny(symbols=symbols)
+    cycles = random_cycles(random.Random(seed), design, 800, {"snapshot": 0.3, "recentre": 0.6, "depth": 0.6})
+    served, dropped = check(design, cycles)
+    assert served == set(SOURCES) and 50 < dropped < 200
+
+
+def test_recentring_and_depth_take_turns(tiny, seed):
+    design = tiny(symbols=1)
+    cycles = random_cycles(random.Random(seed), design, 100, {"snapshot": 0, "recentre": 1, "depth": 1})
+    taken = [next(iter(names)) for *_, names in run(design, cycles) if names]
+    assert len(taken) > 30 and set(taken[::2]) == {taken[0]} and set(taken[1::2]) == {taken[1]} != {taken[0]}
+
+
+def test_the_check_finds_who_is_served_out_of_turn(tiny, seed, monkeypatch):
+    design = tiny(symbols=1)
+    cycles = random_cycles(random.Random(seed), design, 100, {"snapshot": 0.3, "recentre": 0.6, "depth": 0.6})
+    seen = run(design, cycles)
+    k = next(k for k, (*_, taken) in enumerate(seen) if taken == {"depth"})
+    seen[k] = (*seen[k][:3], {"recentre"})
+    monkeypatch.setattr(sys.modules[__name__], "run", lambda *_: seen)
+    with pytest.raises(AssertionError, match=rf"^{k}\n"):
+        check(design, cycles)
