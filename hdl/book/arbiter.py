@@ -24,6 +24,8 @@ class Arbiter(wiring.Component):
     -------
     snapshot, recentre, depth : In(stream)
     requests : Out(stream)
+    scan : Out(1)
+        Whoever gets the slot, ``row`` may be read: no one else who might needs the order table.
     foreign : Out(1)
         A snapshot entry of no configured symbol is dropped.
     """
@@ -33,30 +35,36 @@ class Arbiter(wiring.Component):
         request = stream.Signature(background(design))
         super().__init__({
             "snapshot": In(stream.Signature(layout(SNAPSHOT))), "recentre": In(request), "depth": In(request),
-            "requests": Out(request), "foreign": Out(1),
+            "requests": Out(request), "scan": Out(1), "foreign": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         turn = Signal()  # recentring went last
-        takes_depth, loading = Signal(), Signal()
+        takes_depth, is_foreign = Signal(), Signal()
         loads, recentre, depth, request = self.snapshot, self.recentre, self.depth, self.requests.payload
         m.d.comb += [
             takes_depth.eq(depth.valid & (turn | ~recentre.valid)),
-            self.foreign.eq(loads.valid & (loads.payload.symbol >= self._symbols)),
-            loading.eq(loads.valid & ~self.foreign),
-            self.requests.valid.eq(loading | recentre.valid | depth.valid),
-            loads.ready.eq(self.requests.ready | self.foreign),
-            recentre.ready.eq(self.requests.ready & ~loading & ~takes_depth),
-            depth.ready.eq(self.requests.ready & ~loading & takes_depth),
+            is_foreign.eq(loads.payload.symbol >= self._symbols),
+            self.foreign.eq(loads.valid & is_foreign & self.requests.ready),
+            self.requests.valid.eq(Mux(loads.valid, ~is_foreign, recentre.valid | depth.valid)),
+            loads.ready.eq(self.requests.ready),
+            recentre.ready.eq(self.requests.ready & ~loads.valid & ~takes_depth),
+            depth.ready.eq(self.requests.ready & ~loads.valid & takes_depth),
             request.eq(Mux(takes_depth, depth.payload.as_value(), recentre.payload.as_value())),
         ]
-        with m.If(loading):
+        with m.If(loads.valid):
             m.d.comb += [
                 request.eq(0),
                 request.load.eq(~loads.payload.vouch), request.vouch.eq(loads.payload.vouch),
-                *(request[name].eq(loads.payload[name]) for name in ("symbol", "side", "reference", "price", "shares")),
+                *(request[name].eq(loads.payload[name]) for name in ("symbol", "side", "price", "shares")),
             ]
-        with m.If(self.requests.ready & ~loading & (recentre.valid | depth.valid)):
+        # What the order table is read with depends on as little as possible: the depth does not read it.
+        m.d.comb += [
+            request.reference.eq(Mux(loads.valid, loads.payload.reference, recentre.payload.reference)),
+            request.row.eq(recentre.payload.row),
+            self.scan.eq(recentre.payload.scan & ~loads.valid),
+        ]
+        with m.If(self.requests.ready & ~loads.valid & (recentre.valid | depth.valid)):
             m.d.sync += turn.eq(~takes_depth)
         return m

@@ -110,7 +110,10 @@ class Book(wiring.Component):
         m.d.comb += [
             slots.ahead.eq(self.ahead),
             locates.locate.eq(slots.locate),
-            *(getattr(table, name).eq(getattr(slots, name)) for name in ("old", "new", "scan", "row")),
+            table.old.eq(slots.old),
+            table.new.eq(slots.new),
+            table.scan.eq(arbiter.scan & ~self.ahead.valid),
+            table.row.eq(arbiter.requests.payload.row),
             locates.stock.eq(slots.stock),
             locates.directory.eq(slots.directory),
             price_grid.price.eq(slots.price),
@@ -201,15 +204,16 @@ class Book(wiring.Component):
         ]
 
         # Stage 6: both sides, which hide behind any fault.
-        update, best, shown = state.update, ladder.best, Signal(Best)
+        update, best, shown, known = state.update, ladder.best, Signal(Best), Signal()
         m.d.comb += [
-            shown.known.eq(~far.better & Mux(best.any, best.inside, ~far.worse)),
+            known.eq(~far.better & Mux(best.any, best.inside, ~far.worse)),
+            shown.known.eq(known),
             sides.symbol.eq(symbol[5]),
             sides.side.eq(side[5]),
             sides.best.eq(shown),
             sides.update.eq(acts[6] & ~op[6].masked),
         ]
-        with m.If(shown.known & best.any):
+        with m.If(known & best.any):
             m.d.comb += [shown[name].eq(best[name]) for name in ("price", "quantity", "orders")]
         complete = Signal(layout(UPDATE))
         m.d.comb += complete.eq(update)

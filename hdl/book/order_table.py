@@ -227,41 +227,39 @@ class OrderTable(wiring.Component):
         own_symbol, all_shares, over = Signal(), Signal(), Signal()
         m.d.comb += [
             own_symbol.eq((found.symbol == symbol[2]) & now.order & self.mapped),
-            all_shares.eq(now.drops | (now.shares >= order.shares)),
-            over.eq(now.takes & (now.shares > order.shares)),
+            all_shares.eq(now.drops | Mux(directly, now.shares >= left[3].order.shares, now.shares >= found.shares)),
+            over.eq(Mux(directly, now.shares > left[3].order.shares, now.shares > found.shares)),
         ]
         adds_of = {d: left[2 + d].adds if d < 5 else left_adds[7] for d in _IN_FLIGHT}
         present_of = {d: left[2 + d].present if d < 5 else left_present[7] for d in _IN_FLIGHT}
-        Decision = data.StructLayout({name: 1 for name in (
-            "present", "known", "removes", "reduces", "adds", "duplicates", "unknown", "over", "movable")})
+        ours = Signal()
+        m.d.comb += ours.eq(now.order & self.mapped)
 
-        def decide(full_3: int):
+        def decide(full_3: int) -> dict[str, Value]:
             no_room = {d: C(full_3, 1) if d == 1 else full[2 + d] for d in _IN_FLIGHT}
-            decision = Signal(Decision, name="decision_full" if full_3 else "decision_room")
             fails = Cat(source[d - 1] & source_new[d - 1] & no_room[d] for d in _IN_FLIGHT).any()
             new_present = new_hit_2
             for d in reversed(_IN_FLIGHT):
                 placed = new_new_2[d - 1] & adds_of[d]
                 new_present = Mux(placed, ~no_room[d], Mux(new_old_2[d - 1], present_of[d], new_present))
+            present = Mux(directly, source_new[0] | left[3].present, was_present) & ~fails
+            known = present & own_symbol
+            wants = now.places & Mux(now.replace, known, ours)
             duplicate = new_present & ~(same_2 & now.replace)
-            wants = now.places & Mux(now.replace, decision.known, now.order & self.mapped)
-            m.d.comb += [
-                decision.present.eq(Mux(directly, source_new[0] | left[3].present, was_present) & ~fails),
-                decision.known.eq(decision.present & own_symbol),
-                decision.removes.eq(decision.known & (now.takes | now.drops) & all_shares),
-                decision.reduces.eq(decision.known & now.takes & ~all_shares),
-                decision.unknown.eq(~decision.known & now.order & self.mapped & (now.takes | now.drops)),
-                decision.over.eq(decision.known & over),
-                decision.movable.eq(decision.known & (found.side == now.side)),
-                decision.adds.eq(wants & ~duplicate),
-                decision.duplicates.eq(wants & duplicate),
-            ]
-            return decision
+            return {
+                "present": present, "known": known, "takes": known & now.takes,
+                "touches": known & (now.takes | now.drops), "unknown": ~known & ours & (now.takes | now.drops),
+                "movable": known & (found.side == now.side),
+                "adds": wants & ~duplicate, "duplicates": wants & duplicate,
+            }
 
-        room, no_room, decision = decide(0), decide(1), Signal(Decision)
+        room, no_room = decide(0), decide(1)
+        decision = {name: Signal(name=f"{name}_2") for name in room}
+        for name, signal in decision.items():
+            m.d.comb += signal.eq(Mux(placement.full, no_room[name], room[name]))
+        removes = decision["touches"] & all_shares
         m.d.comb += [
-            Value.cast(decision).eq(Mux(placement.full, Value.cast(no_room), Value.cast(room))),
-            adds_2.eq(decision.adds),
+            adds_2.eq(decision["adds"]),
             placed_2.symbol.eq(symbol[2]), placed_2.side.eq(side_2), placed_2.price.eq(now.price),
             placed_2.slot.eq(place_slot), placed_2.off.eq(self.off), placed_2.shares.eq(now.shares),
             self.find_price.eq(found.price),
@@ -270,22 +268,23 @@ class OrderTable(wiring.Component):
         effect = self.effect
         remain, left_3, present_3 = Signal(order_shape), Signal(order_shape), Signal()
         m.d.comb += remain.eq(Mux(adds_2, Value.cast(placed_2), Value.cast(order)))
-        with m.If(decision.reduces):
+        with m.If(decision["takes"]):  # if all of them, no one will ask
             m.d.comb += remain.shares.eq(order.shares - now.shares)
         fault_3 = Signal(data.StructLayout({"unknown_reference": 1, "duplicate_reference": 1, "over_execution": 1}))
         adds_3, held_3, better_3, hold_3, release_3 = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            left_3.eq(remain), present_3.eq(decision.present & ~decision.removes), adds_3.eq(adds_2),
+            left_3.eq(remain), present_3.eq(decision["present"] & ~removes), adds_3.eq(adds_2),
             held_3.eq(order.held), better_3.eq(order.better),
-            hold_3.eq(now.hold & decision.movable & ~order.held),
-            release_3.eq(now.release & decision.movable & order.held),
-            effect.found.eq(decision.known), effect.remove.eq(decision.removes), effect.reduce.eq(decision.reduces),
+            hold_3.eq(now.hold & decision["movable"] & ~order.held),
+            release_3.eq(now.release & decision["movable"] & order.held),
+            effect.found.eq(decision["known"]), effect.remove.eq(removes),
+            effect.reduce.eq(decision["takes"] & ~all_shares),
             effect.take_shares.eq(Mux(now.takes & ~all_shares, now.shares, order.shares)),
             effect.add_shares.eq(Mux(now.hold, order.shares, now.shares)),
             effect.price.eq(order.price),
-            fault_3.unknown_reference.eq(decision.unknown),
-            fault_3.duplicate_reference.eq(decision.duplicates),
-            fault_3.over_execution.eq(decision.over),
+            fault_3.unknown_reference.eq(decision["unknown"]),
+            fault_3.duplicate_reference.eq(decision["duplicates"]),
+            fault_3.over_execution.eq(decision["takes"] & over),
         ]
 
         # Stage 3: places; the ladder says whether an order is counted in its level from here on.

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Book
 
 from ..memory import SetClearMemory
-from .pipeline import lowest_one_hot
+from .pipeline import lowest_one_hot, table
 
 
 def places(book: Book) -> int:
@@ -73,12 +73,15 @@ class Placement(wiring.Component):
                 rows[t].look_address[0].eq(self.look_old[t]), self.used_old[t].eq(rows[t].look_row[0]),
                 rows[t].look_address[1].eq(self.look_new[t]), self.used_new[t].eq(rows[t].look_row[1]),
                 rows[t].set_address.eq(self.new_buckets[t]), rows[t].clear_address.eq(self.old_buckets[t]),
-                count[t].eq(sum(used[t])),
+                count[t].eq(table(used[t], [taken.bit_count() for taken in range(1 << ways)])),
             ]
+        # Small sums and comparisons are tables, one or two levels of logic where carry chains would take more.
+        bits = len(count[0])
+        orders = range(1 << bits)
         for t in tables:
-            less = [count[t] < count[u] for u in tables if u < t]
-            not_more = [count[t] <= count[u] for u in tables if u > t]
-            fewest.append(Cat(*less, *not_more).all())
+            fewest.append(Cat(table(Cat(count[t], count[u]), [
+                int(mine < theirs or mine == theirs and t < u) for theirs in orders for mine in orders])
+                for u in tables if u != t).all())
 
         full_tables = Signal()
         m.d.comb += [

@@ -36,8 +36,6 @@ class Slots(wiring.Component):
         Stage -1: of the book's own operations; ready in a free slot.
     locate, old, new : Out
         Stage -1: what is looked up, whether or not a message follows.
-    scan, row : Out
-        Stage -1: read this bucket instead.
     price, stock, directory : Out
         Stage 0: ``price`` of a new order; ``directory``: a stock directory message, of ``stock``.
     operation : Out(operation(design))
@@ -53,7 +51,7 @@ class Slots(wiring.Component):
         self._background, self._operation = background(design), operation(design)
         super().__init__({
             "ahead": In(Ahead), "messages": In(records(MESSAGE)), "requests": In(stream.Signature(self._background)),
-            "locate": Out(16), "old": Out(64), "new": Out(64), "scan": Out(1), "row": Out(range(design.book.buckets)),
+            "locate": Out(16), "old": Out(64), "new": Out(64),
             "price": Out(32), "stock": Out(64), "directory": Out(1), "operation": Out(self._operation),
             "windows": Out(self._background["windows"].shape), "message": Out(layout(MESSAGE)), "types": Out(Types),
         })
@@ -67,8 +65,6 @@ class Slots(wiring.Component):
             self.locate.eq(ahead.locate),
             self.old.eq(Mux(ahead.valid, ahead.reference, request.reference)),
             self.new.eq(Mux(ahead.valid, Mux(ahead.add, ahead.reference, ahead.new_reference), request.reference)),
-            self.scan.eq(~ahead.valid & request.scan),
-            self.row.eq(request.row),
         ]
         own, own_fine = Signal(self._background), Signal()
         old, new = Signal(64), Signal(64)
