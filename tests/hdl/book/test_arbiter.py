@@ -27,6 +27,7 @@ def run(design, cycles):
             ctx.set(dut.requests.ready, cycle["ready"])
             seen.append((
                 ctx.get(dut.requests.valid), ctx.get(Value.cast(dut.requests.payload)), ctx.get(dut.foreign),
+                ctx.get(dut.scan),
                 {name for name in SOURCES if ctx.get(getattr(dut, name).ready) and cycle[name][0]}))
             await ctx.tick()
 
@@ -49,33 +50,43 @@ def random_cycles(rng, design, count, chances):
     return cycles
 
 
-def loaded(design, word):
-    """The request that a snapshot's entry makes."""
-    entry = SNAPSHOT.unpack(word)
-    fields = {name: getattr(entry, name) for name in ("symbol", "side", "reference", "price", "shares")}
-    return background(design).const({"load": 1 - entry.vouch, "vouch": entry.vouch, **fields}).as_value().value
+def request_of(design, name, word):
+    """The fields of ``name``'s request that matter: a load is of no row, and the depth reads no order."""
+    shape = background(design)
+    if name == "snapshot":
+        entry = SNAPSHOT.unpack(word)
+        fields = {part: getattr(entry, part) for part in ("symbol", "side", "reference", "price", "shares")}
+        word = shape.const({"load": 1 - entry.vouch, "vouch": entry.vouch, **fields}).as_value().value
+    without = {"snapshot": ("row", "windows"), "recentre": (), "depth": ("row", "reference")}[name]
+    mask = sum((1 << shape[part].width) - 1 << shape[part].offset for part in shape.members if part not in without)
+    return word & mask, mask
 
 
 def check(design, cycles):
     """Who was served, and how often an entry of no symbol was dropped."""
     last, served, dropped = "depth", set(), 0
-    for k, (cycle, (valid, payload, foreign, taken)) in enumerate(zip(cycles, run(design, cycles), strict=True)):
+    scan, row = (background(design)[part].offset for part in ("scan", "row"))
+    rows = design.book.buckets
+    for k, (cycle, (valid, payload, foreign, scans, taken)) in enumerate(zip(cycles, run(design, cycles), strict=True)):
         wanting = [name for name in SOURCES if cycle[name][0]]
-        if "snapshot" in wanting and SNAPSHOT.unpack(cycle["snapshot"][1]).symbol >= len(design.symbols):
-            assert foreign and "snapshot" in taken, k
-            wanting.remove("snapshot")
-            taken.remove("snapshot")
-            dropped += 1
-        else:
-            assert not foreign, k
-        assert valid == bool(wanting), k
+        alien = "snapshot" in wanting and SNAPSHOT.unpack(cycle["snapshot"][1]).symbol >= len(design.symbols)
+        assert foreign == (alien and cycle["ready"]), k
+        assert valid == (bool(wanting) and not alien), k
+        dropped += foreign
         if not wanting:
             assert not taken, k
             continue
         first = next(name for name in wanting if name != last or len(wanting) == 1)
         if "snapshot" in wanting:
             first = "snapshot"
-        assert payload == (loaded(design, cycle[first][1]) if first == "snapshot" else cycle[first][1]), k
+        if valid:
+            wanted, mask = request_of(design, first, cycle[first][1])
+            assert payload & mask == wanted, k
+        if first == "recentre":
+            assert scans == cycle[first][1] >> scan & 1, k
+            assert payload >> row & rows - 1 == cycle[first][1] >> row & rows - 1, k
+        elif first == "snapshot":
+            assert not scans, k
         assert taken == ({first} if cycle["ready"] else set()), k
         if taken and first != "snapshot":
             last = first
@@ -85,7 +96,7 @@ def check(design, cycles):
 
 @pytest.mark.parametrize("symbols", [1, 3, 4])
 def test_the_snapshot_goes_first_and_the_others_take_turns(tiny, seed, symbols):
-    """An entry of no configured symbol takes nobody's slot."""
+    """An entry of no configured symbol is dropped in its turn."""
     design = tiny(symbols=symbols)
     cycles = random_cycles(random.Random(seed), design, 800, {"snapshot": 0.3, "recentre": 0.6, "depth": 0.6})
     served, dropped = check(design, cycles)
@@ -104,7 +115,7 @@ def test_the_check_finds_who_is_served_out_of_turn(tiny, seed, monkeypatch):
     cycles = random_cycles(random.Random(seed), design, 100, {"snapshot": 0.3, "recentre": 0.6, "depth": 0.6})
     seen = run(design, cycles)
     k = next(k for k, (*_, taken) in enumerate(seen) if taken == {"depth"})
-    seen[k] = (*seen[k][:3], {"recentre"})
+    seen[k] = (*seen[k][:4], {"recentre"})
     monkeypatch.setattr(sys.modules[__name__], "run", lambda *_: seen)
     with pytest.raises(AssertionError, match=rf"^{k}\n"):
         check(design, cycles)

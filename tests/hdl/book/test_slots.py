@@ -59,14 +59,12 @@ def random_slot(rng, design, number):
 def expect(op, last, design):
     """What is known of the slot; ``last``: number of the first message after the slots before."""
     request, taken = op["request"], op["requests_valid"] and not op["ahead_valid"]
-    expected = {"ready": int(not op["ahead_valid"]), "scan": int(taken and request["scan"])}
-    if not op["requests_valid"] and not op["ahead_valid"]:
-        del expected["scan"]  # nothing reads it
+    expected = {"ready": int(not op["ahead_valid"])}
     if op["ahead_valid"]:
         expected |= {"locate": op["ahead_locate"], "old": op["ahead_reference"],
                      "new": op["ahead_reference" if op["add"] else "ahead_new"]}
     elif taken:
-        expected |= {"old": request["reference"], "new": request["reference"], "row": request["row"]}
+        expected |= {"old": request["reference"], "new": request["reference"]}
     flags, kind = dict.fromkeys(FLAGS, 0), op.get("code")
     if op["valid"]:
         fields = op["fields"]
@@ -105,7 +103,7 @@ def compare(run_pipeline, design, operations):
               "ahead_reference": (ahead.reference, -1), "ahead_new": (ahead.new_reference, -1),
               "requests_valid": (dut.requests.valid, -1), "requests_payload": (Value.cast(dut.requests.payload), -1),
               "valid": (dut.messages.valid, 0), "payload": (Value.cast(dut.messages.payload), 0)}
-    outputs = {name: (getattr(dut, name), -1) for name in ("locate", "old", "new", "scan", "row")}
+    outputs = {name: (getattr(dut, name), -1) for name in ("locate", "old", "new")}
     outputs |= {"ready": (dut.requests.ready, -1), "types": (dut.types, 0), "record": (dut.message, 0),
                 "windows": (dut.windows, 2)}
     outputs |= {name: (getattr(dut, name), 0) for name in ("price", "stock", "directory")}

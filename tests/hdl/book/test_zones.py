@@ -118,17 +118,17 @@ def test_windows_begin_around_the_reference(run_pipeline, tiny, symbols):
         assert window.low <= symbol.reference < window.high
 
 
-def test_the_comparison_finds_another_dollar(run_pipeline, tiny, seed, monkeypatch):
-    monkeypatch.setattr(zones, "DOLLAR", DOLLAR + 1)
+def test_the_comparison_finds_another_dollar(run_pipeline, tiny, monkeypatch):
     design = tiny(symbols=1, levels=16)
-    operations = random_operations(random.Random(seed), design, 40)
-    for op in operations:
-        op |= {"side": BID, "find_price": DOLLAR, "find_off": 0}
-    operations = [{**op, "write": 0, "law": operations[0]["law"], "entering": None, "active": 0, "side": BID,
-                   "place_price": price, "place_off": int(price % 100 != 0), "find_price": price,
-                   "find_off": int(price % 100 != 0)} for op, price in zip(operations, range(DOLLAR - 20, DOLLAR + 20),
-                                                                           strict=True)]
-    compare(run_pipeline, design, operations)  # a price between two ticks is no dollar
+    symbol = design.symbols[0]
+    law = window_around(symbol.reference, symbol.tick, 16)
+    operations = []
+    for price in range(DOLLAR - 20, DOLLAR + 20):
+        prices = {f"{name}_price": price for name in ("find", "place")}
+        offs = dict.fromkeys(("find_off", "place_off"), int(price % symbol.tick != 0))
+        operations.append({"symbol": 0, "side": BID, "write": 0, "entering": None, "tick": symbol.tick, "law": law,
+                           **prices, **offs})
+    compare(run_pipeline, design, operations)
     monkeypatch.setattr(zones, "DOLLAR", DOLLAR - 1)
     with pytest.raises(AssertionError, match=r"^\(19, "):
         compare(run_pipeline, design, operations)
