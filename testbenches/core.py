@@ -8,6 +8,7 @@ from cocotb.triggers import RisingEdge
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
+from sim import book_events
 from sim.framing import as_file
 from sim.framing import frames as framed
 from sim.generator import MIN_PER_SYMBOL, session
@@ -283,7 +284,15 @@ async def altered_observations(dut):
         raise AssertionError(f"accepted: {saying}")
 
     bench.check()
+    # What the model is told of is falsified in the book's own bench; here one of it is kept from it.
+    depths = bench.watches["depths"]
+    last = depths.seen.pop(), depths.cycles.pop()
+    fails("counters")
+    depths.seen.append(last[0])
+    depths.cycles.append(last[1])
     for stream, watch in bench.watches.items():
+        if stream in book_events.STREAMS:
+            continue
         for field in watch.record.fields:
             good = watch.seen[-1]
             watch.seen[-1] = good._replace(**{field.name: getattr(good, field.name) ^ 1})
