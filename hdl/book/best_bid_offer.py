@@ -19,7 +19,7 @@ _EMPTY = 1  # known, everything else zero
 
 
 class BestBidOffer(wiring.Component):
-    """Keeps the best level of every symbol's sides and puts the operation's new one beside the other.
+    """Keeps the best level of every symbol's sides and puts an operation's new one, if it has any, beside the other.
 
     Latency: none from ``best``. II: 1. Sweep: 2 * symbols cycles.
 
@@ -34,7 +34,7 @@ class BestBidOffer(wiring.Component):
     best : In(Best)
         Stage 6: of that side.
     update : In(1)
-        Stage 6: ``best`` is meant.
+        Stage 6: ``best`` is new; else both sides are as they were.
     bid, ask : Out(Best)
         Stage 6.
     ready : Out(1)
@@ -49,16 +49,23 @@ class BestBidOffer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.sides = sides = ForwardedMemory(shape=Best, depth=2 * self._symbols, initial=_EMPTY)
-        own, side = Signal.like(sides.write_address), Signal()
-        m.d.comb += sides.read_address.eq(Cat(~self.side, self.symbol))
+        own, side = Signal(range(2 * self._symbols)), Signal()
+        kept = {}
+        for which, read in (("own", self.side), ("other", ~self.side)):
+            kept[which] = memory = ForwardedMemory(shape=Best, depth=2 * self._symbols, initial=_EMPTY)
+            m.submodules[which] = memory
+            m.d.comb += [
+                memory.read_address.eq(Cat(read, self.symbol)),
+                memory.write_enable.eq(self.update),
+                memory.write_address.eq(own),
+                memory.write_data.eq(self.best),
+            ]
         m.d.sync += [own.eq(Cat(self.side, self.symbol)), side.eq(self.side)]
+        mine = Mux(self.update, self.best.as_value(), kept["own"].read_data.as_value())
+        theirs = kept["other"].read_data.as_value()
         m.d.comb += [
-            sides.write_enable.eq(self.update),
-            sides.write_address.eq(own),
-            sides.write_data.eq(self.best),
-            self.bid.eq(Mux(side == ASK, sides.read_data, self.best)),
-            self.ask.eq(Mux(side == ASK, self.best, sides.read_data)),
-            self.ready.eq(sides.ready),
+            self.bid.eq(Mux(side == ASK, theirs, mine)),
+            self.ask.eq(Mux(side == ASK, mine, theirs)),
+            self.ready.eq(kept["own"].ready & kept["other"].ready),
         ]
         return m

@@ -129,7 +129,9 @@ class Book(wiring.Component):
         is_own = Cat(op[1][kind] for kind in own).any()
         publishes = carry(m, Signal(name="publishes_1"), since=1, until=6, name="publishes")
         acts = carry(m, Signal(name="acts_1"), since=1, until=6, name="acts")
-        symbol = carry(m, Mux(op[1].message, locates.symbol, op[1].symbol), since=1, until=6, name="symbol")
+        symbol_1, symbol_2 = Mux(op[1].message, locates.symbol, op[1].symbol), Signal.like(locates.symbol)
+        m.d.sync += symbol_2.eq(symbol_1)
+        symbol = carry(m, Mux(locates.learned, locates.learned_symbol, symbol_2), since=2, until=6, name="symbol")
         side = carry(m, table.side, since=1, until=6, name="side")
         m.d.comb += [
             publishes[1].eq(op[1].message & locates.mapped & ~market_wide),
@@ -137,8 +139,7 @@ class Book(wiring.Component):
             table.operation.eq(op[1]),
             price_grid.fine.eq(Mux(op[1].message, locates.fine, op[1].fine)),
             table.slot_index.eq(price_grid.slot_index),
-            state.mapped.eq(publishes[1]),
-            *(part.symbol.eq(symbol[1]) for part in (table, state, zones, ladder)),
+            *(part.symbol.eq(symbol_1) for part in (table, zones, ladder)),
             *(part.side.eq(table.side) for part in (zones, ladder)),
             ladder.find_slot.eq(table.find_slot),
             ladder.place_slot.eq(table.place_slot),
@@ -149,6 +150,8 @@ class Book(wiring.Component):
         # Stage 2: what happens to the order, and where its price lies.
         m.d.comb += [
             table.mapped.eq(acts[2]),
+            state.mapped.eq(publishes[2]),
+            state.symbol.eq(symbol[2]),
             table.off.eq(price_grid.off),
             zones.write.eq(op[2].window),
             zones.windows.eq(slots.windows),
@@ -203,15 +206,17 @@ class Book(wiring.Component):
             *(state.faults[name].eq(getattr(table, name)) for name in faults),
         ]
 
-        # Stage 6: both sides, which hide behind any fault.
-        update, best, shown, known = state.update, ladder.best, Signal(Best), Signal()
+        # Stage 6: both sides, which hide behind any fault. Of a message that is no order's the ladder knows nothing,
+        # since a directory message's symbol comes too late for it.
+        update, best, shown, known, looked_up = state.update, ladder.best, Signal(Best), Signal(), Signal()
         m.d.comb += [
             known.eq(~far.better & Mux(best.any, best.inside, ~far.worse)),
             shown.known.eq(known),
             sides.symbol.eq(symbol[5]),
             sides.side.eq(side[5]),
             sides.best.eq(shown),
-            sides.update.eq(acts[6] & ~op[6].masked),
+            looked_up.eq(acts[6] & (op[6].order | ~op[6].message)),
+            sides.update.eq(looked_up & ~op[6].masked),
         ]
         with m.If(known & best.any):
             m.d.comb += [shown[name].eq(best[name]) for name in ("price", "quantity", "orders")]
@@ -234,7 +239,7 @@ class Book(wiring.Component):
         results = Signal(result(design))
         m.d.comb += [
             results.eq(did),
-            results.valid.eq(acts[6]), results.query.eq(op[6].query), results.masked.eq(op[6].masked),
+            results.valid.eq(looked_up), results.query.eq(op[6].query), results.masked.eq(op[6].masked),
             results.windowed.eq(op[6].window), results.symbol.eq(symbol[6]), results.side.eq(side[6]),
             results.message.eq(op[6].number), results.sound.eq(state.sound),
             results.better.eq(far.better), results.worse.eq(far.worse),

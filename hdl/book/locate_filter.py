@@ -27,7 +27,9 @@ class LocateFilter(wiring.Component):
     stock, directory : In
         Stage 0: a stock directory message, and its stock's octets.
     mapped, symbol, fine : Out
-        Stage 1: the symbol is configured; its index; its tick is 1/10 000 dollar (not of a directory message).
+        Stage 1: the symbol is configured; but for a directory message, its index, and that its tick is 1/10 000 dollar.
+    learned, learned_symbol : Out
+        Stage 2: a directory message's symbol is configured; its index.
     out_of_range : Out(1)
         Stage 1: a configured symbol's directory message, ignored because its locate exceeds the table.
     ready : Out(1)
@@ -37,7 +39,8 @@ class LocateFilter(wiring.Component):
         self._symbols, self._locates, self._index = design.symbols, design.book.locates, symbol_index(design)
         super().__init__({
             "locate": In(16), "stock": In(64), "directory": In(1), "mapped": Out(1), "symbol": Out(self._index),
-            "fine": Out(1), "out_of_range": Out(1), "ready": Out(1),
+            "fine": Out(1), "learned": Out(1), "learned_symbol": Out(self._index),
+            "out_of_range": Out(1), "ready": Out(1),
         })
 
     def elaborate(self, platform):
@@ -73,9 +76,10 @@ class LocateFilter(wiring.Component):
             table.write_data.fine.eq(Array(C(f, 1) for f in fine)[index]),
             table.write_data.symbol.eq(index),
             self.mapped.eq(learned | inside & found.mapped),
-            self.symbol.eq(Mux(learned, index, found.symbol)),
+            self.symbol.eq(found.symbol),
             self.fine.eq(found.fine),
             self.out_of_range.eq(named & ~inside),
             self.ready.eq(table.ready),
         ]
+        m.d.sync += [self.learned.eq(learned), self.learned_symbol.eq(index)]
         return m

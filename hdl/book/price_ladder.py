@@ -52,7 +52,7 @@ class PriceLadder(wiring.Component):
     takes, take_orders, take_shares : In
         Stage 3: shares, and with ``take_orders`` their order, go from ``find_slot``.
     masked, word_mask, place_mask : In
-        Stages 3 and 5: only these words, and of the best one only these places, are looked at.
+        Stages 3 and 4: only these words, and of the best one only these places, are looked at.
     best : Out(found_level(design))
         Stage 6.
     ready : Out(1)
@@ -75,12 +75,13 @@ class PriceLadder(wiring.Component):
         rows = sides * ring.levels
 
         added = ForwardedMemory(shape=_Level, depth=rows, latency=2)
-        added_orders = ForwardedMemory(shape=LEVEL_ORDERS_BITS, depth=rows, latency=2)
+        # How many orders were added, less one: as many were taken when one rests.
+        all_but_one = ForwardedMemory(shape=LEVEL_ORDERS_BITS, depth=rows, latency=2, initial=-1)
         taken = ForwardedMemory(shape=_Level, depth=rows, latency=2)
         best_added, best_taken = SweptMemory(shape=_Level, depth=rows), SweptMemory(shape=_Level, depth=rows)
         words = SetClearMemory(width=ring.places, depth=sides * ring.words, latency=2)
         summaries = ForwardedMemory(shape=ring.words, depth=sides, latency=2)
-        memories = {"added": added, "added_orders": added_orders, "taken": taken, "best_added": best_added,
+        memories = {"added": added, "all_but_one": all_but_one, "taken": taken, "best_added": best_added,
                     "best_taken": best_taken, "words": words, "summaries": summaries}
         for name, memory in memories.items():
             m.submodules[name] = memory
@@ -94,7 +95,7 @@ class PriceLadder(wiring.Component):
         find = {stage: Cat(find_slot[stage], book[stage]) for stage in (1, 2, 3)}
         place = {stage: Cat(place_slot[stage], book[stage]) for stage in (1, 2, 3)}
         m.d.comb += [
-            added.read_address.eq(place[1]), added_orders.read_address.eq(find[1]), taken.read_address.eq(find[1]),
+            added.read_address.eq(place[1]), all_but_one.read_address.eq(find[1]), taken.read_address.eq(find[1]),
             words.set_address.eq(place[1][word_bits:]), words.clear_address.eq(find[1][word_bits:]),
             summaries.read_address.eq(book[2]),
         ]
@@ -110,8 +111,8 @@ class PriceLadder(wiring.Component):
             less.orders.eq(taken.read_data.orders + self.take_orders),
             added.write_enable.eq(self.adds), added.write_address.eq(place[3]),
             taken.write_enable.eq(self.takes), taken.write_address.eq(find[3]),
-            added_orders.write_enable.eq(self.adds), added_orders.write_address.eq(place[3]),
-            added_orders.write_data.eq(more.orders),
+            all_but_one.write_enable.eq(self.adds), all_but_one.write_address.eq(place[3]),
+            all_but_one.write_data.eq(added.read_data.orders),
         ]
         for memory, source in ((best_added, added), (best_taken, taken)):
             enable, address, level = Signal(), Signal.like(source.write_address), Signal(_Level)
@@ -120,7 +121,8 @@ class PriceLadder(wiring.Component):
         empties, others = Signal(), Signal()
         find_place, place_place = Signal(ring.places), Signal(ring.places)
         m.d.comb += [
-            empties.eq(self.takes & self.take_orders & (added_orders.read_data == less.orders) & ~(same & self.adds)),
+            empties.eq(self.takes & self.take_orders & ~(same & self.adds)
+                       & (all_but_one.read_data == taken.read_data.orders)),
             find_place.eq(1 << find_slot[3][:word_bits]), place_place.eq(1 << place_slot[3][:word_bits]),
             words.set_enable.eq(self.adds), words.set_mask.eq(place_place),
             words.clear_enable.eq(empties), words.clear_mask.eq(find_place),
@@ -162,11 +164,13 @@ class PriceLadder(wiring.Component):
 
         # Stage 5: the best level of that word, and the price at which the word begins.
         window = carry(m, self.row, since=3, until=5, name="row")
-        masked = carry(m, self.masked, since=3, until=5, name="masked")
+        looked_at = Signal(ring.places)
+        masked = carry(m, self.masked, since=3, until=4, name="masked")
+        m.d.sync += looked_at.eq(self.place_mask | ~masked[4].replicate(ring.places))
         floors = carry(m, floor, since=3, until=6, name="floor")
         word_5 = Signal.like(best_word)
         m.d.sync += word_5.eq(best_word)
-        any_5, place_5 = highest(words.look_row[0] & (self.place_mask | ~masked[5].replicate(ring.places)))
+        any_5, place_5 = highest(words.look_row[0] & looked_at)
         slot_5 = Cat(place_5, word_5)
         for memory in (best_added, best_taken):
             m.d.comb += memory.read_address[0].eq(Cat(slot_5, book[5]))

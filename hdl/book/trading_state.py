@@ -44,7 +44,7 @@ class TradingState(wiring.Component):
     message, types : In
         Stage 0; no type set in a slot without a message.
     mapped, symbol : In
-        Stage 1: the message's symbol is configured; the slot's symbol.
+        Stage 2: the message's symbol is configured; the slot's symbol.
     found, price : In
         Stage 3: the message's order was found; its price.
     faults, vouch : In
@@ -76,8 +76,8 @@ class TradingState(wiring.Component):
         news_1 = Signal(_News)
         self._read(m, news_1)
         news = carry(m, news_1, since=1, until=4, name="news")
-        mapped = carry(m, self.mapped, since=1, until=4, name="mapped")
-        symbol = carry(m, self.symbol, since=1, until=4, name="symbol")
+        mapped = carry(m, self.mapped, since=2, until=4, name="mapped")
+        symbol = carry(m, self.symbol, since=2, until=4, name="symbol")
 
         # Stage 3: an execution prints at its order's price.
         prints, unpriced, price = Signal(), Signal(), Signal(PRICE_BITS)
