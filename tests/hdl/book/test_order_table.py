@@ -332,6 +332,29 @@ def test_an_entry_that_was_given_up_is_never_found(run_pipeline, tiny, seed, spi
     assert sum(result["unknown_reference"] for result in expected) > len(DISTANCES) ** 2 // 4
 
 
+@pytest.mark.parametrize("kind", ["take", "drop"])
+def test_an_order_that_moved_is_not_where_it_was(run_pipeline, tiny, seed, kind):
+    """It is replaced by one of its reference, another takes its old place, and then it is looked up at once.
+
+    Memory still shows it there, with what is forwarded saying where it is.
+    """
+    design = tiny(symbols=1, tables=2, buckets=16, ways=1, spill=1)
+    first, second = colliding(random.Random(seed), 2, 2, 4)
+    operations, rounds = [], 0
+    for taken in range(1, 6):
+        for looked_up in range(taken + 1, 7):
+            last = PAUSE + looked_up
+            steps = {0: ("add", first, 5), PAUSE: ("replace", first, 5), PAUSE + taken: ("add", second, 7),
+                     last: (kind, first, 1), last + PAUSE: ("take", second, 1), last + PAUSE + 1: ("take", first, 1),
+                     last + 2 * PAUSE: ("drop", second, 0), last + 3 * PAUSE: ("drop", first, 0)}
+            for k in range(last + 4 * PAUSE):
+                step, reference, shares = steps.get(k, ("none", first, 0))
+                operations.append(operation(step, old=reference, new=reference, shares=shares))
+            rounds += 1
+    expected, _ = compare(run_pipeline, design, operations)
+    assert sum(result.get("found", 0) for result in expected) == (6 if kind == "take" else 4) * rounds
+
+
 @pytest.fixture
 def garbage(monkeypatch):
     """``garbage(rng, references, bits)``: every memory begins with entries of ``references``, where they belong."""
