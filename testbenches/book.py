@@ -347,6 +347,7 @@ async def bad_snapshot(dut):
     snapshot += [snapshot[7], SNAPSHOT.tuple(3, 1, 11, 4200, 5, 0)]
     snapshot += [SNAPSHOT.tuple(2, 0, 1 << 40 | k, t.inside(2), 1, 0) for k in range(capacity)]
     snapshot += [SNAPSHOT.tuple(symbol, 1, 0, 0, 0, 1) for symbol in range(4)]
+    snapshot[9:9] = [SNAPSHOT.tuple(symbol, 0, 5, t.inside(0), 1, 0) for symbol in (4, 1023)]  # not configured
     messages = t.directory()
     loaded = len(messages)
     messages += [t.message("L", locate) for locate in t.locates]

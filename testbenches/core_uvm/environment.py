@@ -40,14 +40,17 @@ class CoreTest(uvm_test):
         raise NotImplementedError
 
     async def _load(self):
-        """The host's snapshot: an order of each symbol, and its word that all are in. The book bench has more."""
-        dut = self.bench.dut
-        for symbol, about in enumerate(self.bench.design.symbols):
-            for entry in (symbol, 0, 1 << 63 | symbol, about.reference, 100, 0), (symbol, 0, 0, 0, 0, 1):
-                dut.snapshot_valid.value, dut.snapshot_payload.value = 1, SNAPSHOT.pack(entry)
+        """The host's snapshot: an order of each symbol, and its word that all are in; one entry of no symbol. The book
+        bench has more."""
+        dut, symbols = self.bench.dut, self.bench.design.symbols
+        entries = [(len(symbols), 0, 0, 0, 0, 0)]
+        for symbol, about in enumerate(symbols):
+            entries += [(symbol, 0, 1 << 63 | symbol, about.reference, 100, 0), (symbol, 0, 0, 0, 0, 1)]
+        for entry in entries:
+            dut.snapshot_valid.value, dut.snapshot_payload.value = 1, SNAPSHOT.pack(entry)
+            await RisingEdge(dut.clk)
+            while not int(dut.snapshot_ready.value):
                 await RisingEdge(dut.clk)
-                while not int(dut.snapshot_ready.value):
-                    await RisingEdge(dut.clk)
         dut.snapshot_valid.value = 0
 
     async def run_phase(self):
