@@ -87,17 +87,20 @@ def compare_locates(run_pipeline, tiny, seed):
     operations = locate_operations(random.Random(seed), design, stocks)
     inputs = {"locate": (dut.locate, -1), "stock": (dut.stock, 0), "directory": (dut.directory, 0)}
     outputs = {name: (getattr(dut, name), 1) for name in ("mapped", "symbol", "fine", "out_of_range")}
+    outputs |= {name: (getattr(dut, name), 2) for name in ("learned", "learned_symbol")}
     locates = {9: 1}
     for k, (op, got) in enumerate(zip(operations, run_pipeline(dut, operations, inputs, outputs), strict=True)):
         named = stocks.index(op["stock"]) if op["directory"] and op["stock"] in stocks[:3] else None
         if named is not None and op["locate"] < design.book.locates:
             locates[op["locate"]] = named
-        expected = {"out_of_range": int(named is not None and op["locate"] >= design.book.locates),
-                    "mapped": int(op["locate"] in locates)}
-        if op["locate"] in locates:
+        inside = op["locate"] < design.book.locates
+        expected = {"out_of_range": int(named is not None and not inside), "mapped": int(op["locate"] in locates),
+                    "learned": int(named is not None and inside)}
+        if expected["learned"]:
+            expected["learned_symbol"] = named
+        elif op["locate"] in locates:  # also a directory message's of a stock that is not configured
             expected["symbol"] = symbol = locates[op["locate"]]
-            if not op["directory"]:
-                expected["fine"] = int(symbols[symbol].tick == 1)
+            expected["fine"] = int(symbols[symbol].tick == 1)
         assert {name: got[name] for name in expected} == expected, (k, op)
 
 
@@ -118,6 +121,7 @@ def test_the_comparison_of_locates_finds_a_shorter_table(run_pipeline, tiny, see
 
 
 def test_both_sides_stand_together(run_pipeline, tiny, seed):
+    """Both as they were where nothing is new."""
     rng = random.Random(seed)
     dut = BestBidOffer(design=tiny(symbols=3))
     empty = {"known": 1, "price": 0, "quantity": 0, "orders": 0}
@@ -129,9 +133,8 @@ def test_both_sides_stand_together(run_pipeline, tiny, seed):
     outputs = {f"{side} {name}": (getattr(dut, side)[name], 6) for side in ("bid", "ask") for name in empty}
     sides = {}
     for op, got in zip(operations, run_pipeline(dut, operations, inputs, outputs), strict=True):
-        other = sides.get((op["symbol"], 1 - op["side"]), empty)
-        own = {name: op[name] for name in empty}
+        if op["update"]:
+            sides[op["symbol"], op["side"]] = {name: op[name] for name in empty}
+        own, other = (sides.get((op["symbol"], side), empty) for side in (op["side"], 1 - op["side"]))
         for side, best in (("bid", (own, other)[op["side"]]), ("ask", (other, own)[op["side"]])):
             assert {name: got[f"{side} {name}"] for name in empty} == best
-        if op["update"]:
-            sides[op["symbol"], op["side"]] = own

@@ -115,8 +115,8 @@ def session(seed, design, count):
 def compare(run_pipeline, design, operations):
     """The updates that the naive state expects."""
     dut = TradingState(design=design)
-    inputs = {"payload": (Value.cast(dut.message), 0), "types": (dut.types, 0), "mapped": (dut.mapped, 1),
-              "symbol": (dut.symbol, 1), "found": (dut.found, 3), "price": (dut.price, 3), "vouch": (dut.vouch, 4)}
+    inputs = {"payload": (Value.cast(dut.message), 0), "types": (dut.types, 0), "mapped": (dut.mapped, 2),
+              "symbol": (dut.symbol, 2), "found": (dut.found, 3), "price": (dut.price, 3), "vouch": (dut.vouch, 4)}
     inputs |= {name: (dut.faults[name], 4) for name in FAULTS}
     outputs = {"update": (Value.cast(dut.update), 6), "sound": (dut.sound, 6)}
     naive, updates, sounds = NaiveState(design), [], set()
