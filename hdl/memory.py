@@ -120,6 +120,9 @@ class ForwardedMemory(wiring.Component):
         Rows; 1 is taken as 2.
     latency : int
         Cycles from ``read_address`` to ``read_data``; the first is the memory's, the others are registers.
+    late : bool
+        ``read_address`` comes late in its cycle, so that it is compared with what is written in the next one. Default:
+        if a register follows.
     initial : int
         Bits of a row after the sweep.
     rows : Mapping[int, int]
@@ -134,12 +137,13 @@ class ForwardedMemory(wiring.Component):
         The sweep is over.
     """
 
-    def __init__(self, *, shape, depth: int, latency: int = 1, initial: int = 0,
+    def __init__(self, *, shape, depth: int, latency: int = 1, late: bool | None = None, initial: int = 0,
                  rows: Mapping[int, int] | None = None):
         depth = _checked(depth, rows or {})
         if latency < 1:
             raise ValueError(f"latency must be at least 1, not {latency!r}")
         self._shape, self._depth, self._latency, self._initial, self._rows = shape, depth, latency, initial, rows
+        self._late = latency > 1 if late is None else late
         super().__init__({
             "read_address": In(range(depth)),
             "read_data": Out(shape),
@@ -165,18 +169,27 @@ class ForwardedMemory(wiring.Component):
             """The row at ``address`` is being written in this cycle."""
             return self.write_enable & (self.write_address == address)
 
+        # A write in the cycle of the read is not in what the RAM shows a cycle later. Where there is time for it after
+        # the RAM, addresses are compared there: they may come late.
         width = Shape.cast(self._shape).width
         collides, collided = Signal(), Signal(width)
-        m.d.sync += [collides.eq(written(self.read_address)), collided.eq(self.write_data)]
+        address = Signal.like(self.read_address, name="address_1")
+        m.d.sync += [address.eq(self.read_address), collided.eq(self.write_data)]
+        if self._late:
+            wrote, written_address = Signal(), Signal.like(self.write_address)
+            m.d.sync += [wrote.eq(self.write_enable), written_address.eq(self.write_address)]
+            m.d.comb += collides.eq(wrote & (written_address == address))
+        else:
+            m.d.sync += collides.eq(written(self.read_address))
         value = Mux(collides, collided, Value.cast(memory.read_data[0]))
-        address = self.read_address
         for cycle in range(1, self._latency):
-            held_address = Signal(range(self._depth), name=f"address_{cycle}")
-            m.d.sync += held_address.eq(address)
-            address = held_address
             held = Signal(width, name=f"data_{cycle + 1}")
             m.d.sync += held.eq(Mux(written(address), Value.cast(self.write_data), value))
             value = held
+            if cycle + 1 < self._latency:
+                held_address = Signal.like(address, name=f"address_{cycle + 1}")
+                m.d.sync += held_address.eq(address)
+                address = held_address
         m.d.comb += Value.cast(self.read_data).eq(value)
         return m
 

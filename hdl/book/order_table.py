@@ -179,13 +179,12 @@ class OrderTable(wiring.Component):
         by_any = {d: by_new[d] | old_as_old[d - 1] for d in later}
         nearest = {d: by_any[d] & ~Cat(by_any[e] for e in later if e < d).any() for d in later}
         in_flight = Cat(nearest.values()).any()
-        before, otherwise = Signal(order_shape), Signal(order_shape)
-        m.d.comb += [
-            Value.cast(before).eq(one_of(
-                *((hit[i] & ~in_flight, Value.cast(candidate)) for i, candidate in enumerate(candidates)),
-                *((nearest[d], Value.cast(left[1 + d].order)) for d in later))),
-            Value.cast(otherwise).eq(Mux(old_as_old[0], Value.cast(found), Value.cast(before))),
-        ]
+        # An order that the operation directly ahead looked up as well is found where that found it; what changes of it
+        # comes later.
+        otherwise = Signal(order_shape)
+        m.d.comb += Value.cast(otherwise).eq(one_of(
+            *((hit[i] & ~in_flight, Value.cast(candidate)) for i, candidate in enumerate(candidates)),
+            *((nearest[d], Value.cast(left[1 + d].order)) for d in later)))
         latest = old_as_new[0] & adds_2
         order_1 = Signal(order_shape)
         m.d.comb += Value.cast(order_1).eq(Mux(latest, Value.cast(placed_2), Value.cast(otherwise)))

@@ -70,7 +70,8 @@ class Zones(wiring.Component):
         m = Module()
         symbols = range(len(self._design.symbols))
         rows = {2 * i + side: initial_row(self._design, i) for i in symbols for side in (BID, ASK)}
-        m.submodules.rows = memory = ForwardedMemory(shape=window_row(self._design), depth=2 * len(symbols), rows=rows)
+        m.submodules.rows = memory = ForwardedMemory(
+            shape=window_row(self._design), depth=2 * len(symbols), late=True, rows=rows)
         symbol, side, address = Signal.like(self.symbol), Signal(), Signal.like(memory.write_address)
         row = memory.read_data
         m.d.comb += [

@@ -91,10 +91,11 @@ def differences(dut, read_address, read_data, *, depth, latency, seed, cycles=60
     return wrong
 
 
+@pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("latency", [1, 2, 4])
 @pytest.mark.parametrize("depth", [2, 3, 8])
-def test_forwarding_at_one_access_per_cycle(depth, latency):
-    dut = ForwardedMemory(shape=8, depth=depth, latency=latency, initial=5)
+def test_forwarding_at_one_access_per_cycle(depth, latency, late):
+    dut = ForwardedMemory(shape=8, depth=depth, latency=latency, late=late, initial=5)
     seed = depth * 10 + latency
     assert differences(dut, dut.read_address, dut.read_data, depth=depth, latency=latency, seed=seed) == 0
 
