@@ -4,6 +4,8 @@ import pytest
 from amaranth import *
 from amaranth.sim import Simulator
 
+pytest.register_assert_rewrite(*(f"tests.hdl.book.{name}" for name in ("depth_pipeline", "recentre_book")))
+
 
 @pytest.fixture
 def run_pipeline():
