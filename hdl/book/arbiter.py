@@ -41,10 +41,11 @@ class Arbiter(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         turn = Signal()  # recentring went last
+        waits = Signal()  # recentring asked before; whether it has just begun to is known too late
         takes_depth, is_foreign = Signal(), Signal()
         loads, recentre, depth, request = self.snapshot, self.recentre, self.depth, self.requests.payload
         m.d.comb += [
-            takes_depth.eq(depth.valid & (turn | ~recentre.valid)),
+            takes_depth.eq(depth.valid & (turn | ~waits)),
             is_foreign.eq(loads.payload.symbol >= self._symbols),
             self.foreign.eq(loads.valid & is_foreign & self.requests.ready),
             self.requests.valid.eq(Mux(loads.valid, ~is_foreign, recentre.valid | depth.valid)),
@@ -65,6 +66,7 @@ class Arbiter(wiring.Component):
             request.row.eq(recentre.payload.row),
             self.scan.eq(recentre.payload.scan & ~loads.valid),
         ]
+        m.d.sync += waits.eq(recentre.valid & ~recentre.ready)
         with m.If(self.requests.ready & ~loads.valid & (recentre.valid | depth.valid)):
             m.d.sync += turn.eq(~takes_depth)
         return m

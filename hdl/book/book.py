@@ -191,15 +191,13 @@ class Book(wiring.Component):
             ladder.masked.eq(op[3].masked),
             ladder.word_mask.eq(depth.word_mask),
             ladder.place_mask.eq(depth.place_mask),
-        ]
-
-        # Stage 4: far counts and faults.
-        m.d.sync += [
             far.adds.eq(adds), far.removes.eq(effect.remove), far.held.eq(effect.held),
             far.was_better.eq(effect.better), far.holds.eq(holds), far.releases.eq(releases),
             far.recounts.eq(recounts), far.window.eq(op[3].window), far.from_better.eq(zones.from_better),
             far.find.eq(found), far.place.eq(placed),
         ]
+
+        # Stage 4: faults.
         faults = state.faults.shape().members
         m.d.comb += [
             state.vouch.eq(op[4].vouch),
@@ -267,8 +265,10 @@ class Book(wiring.Component):
         count(m, counted, "locate_range", out_of_range)
         for name in faults:
             count(m, counted, name, getattr(table, name))
-        count(m, counted, "zone_better", far.adds & far.place.better)
-        count(m, counted, "zone_worse", far.adds & far.place.worse)
+        for zone in ("better", "worse"):
+            added = Signal(name=f"added_{zone}")
+            m.d.sync += added.eq(adds & placed[zone])
+            count(m, counted, f"zone_{zone}", added)
         count(m, counted, "loads", op[2].load)
         count(m, counted, "load_foreign", arbiter.foreign)
         count(m, counted, "vouched", op[2].vouch)

@@ -209,9 +209,10 @@ class Depth(wiring.Component):
                         m.d.comb += [old.eq(levels[other]), old_valid.eq(valid[other])]
             take, place = takes_from[i], puts_to[i]
             m.d.sync += [
-                level.quantity.eq(old.quantity + (Mux(take, take_quantity, 0) | Mux(place, put.quantity, 0))),
-                level.orders.eq(old.orders + (Mux(take, take_orders.replicate(LEVEL_ORDERS_BITS), 0)
-                                              | Mux(place, put.orders, 0))),
+                level.quantity.eq(Mux(moved, old.quantity, level.quantity + (
+                    Mux(take, take_quantity, 0) | Mux(place, put.quantity, 0)))),
+                level.orders.eq(Mux(moved, old.orders, level.orders + (
+                    Mux(take, take_orders.replicate(LEVEL_ORDERS_BITS), 0) | Mux(place, put.orders, 0)))),
                 valid[i].eq(old_valid & ~empties[i] | comes_to[i]),
             ]
             with m.If(moved | comes_to[i]):

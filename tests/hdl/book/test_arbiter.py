@@ -15,12 +15,17 @@ SOURCES = ("snapshot", "recentre", "depth")
 
 
 def run(design, cycles):
-    """Per cycle what was taken, and from whom; ``cycles``: valid and payload of each source, and ready."""
+    """Per cycle what was taken, and from whom; ``cycles``: valid and payload of each source, and ready.
+
+    What was not taken is asked for again in the next cycle, also in ``cycles``.
+    """
     dut, seen = Arbiter(design=design), []
 
     async def process(ctx):
-        for cycle in cycles:
+        for k, cycle in enumerate(cycles):
             for name in SOURCES:
+                if k and cycles[k - 1][name][0] and name not in seen[-1][-1]:
+                    cycle[name] = cycles[k - 1][name]
                 valid, payload = cycle[name]
                 ctx.set(getattr(dut, name).valid, valid)
                 ctx.set(Value.cast(getattr(dut, name).payload), payload)
@@ -63,8 +68,8 @@ def request_of(design, name, word):
 
 
 def check(design, cycles):
-    """Who was served, and how often an entry of no symbol was dropped."""
-    last, served, dropped = "depth", set(), 0
+    """Who was served, and how often an entry of no symbol was dropped. Recentring has its turn once it has waited."""
+    last, served, dropped, waits = "depth", set(), 0, False
     scan, row = (background(design)[part].offset for part in ("scan", "row"))
     rows = design.book.buckets
     for k, (cycle, (valid, payload, foreign, scans, taken)) in enumerate(zip(cycles, run(design, cycles), strict=True)):
@@ -75,8 +80,9 @@ def check(design, cycles):
         dropped += foreign
         if not wanting:
             assert not taken, k
+            waits = False
             continue
-        first = next(name for name in wanting if name != last or len(wanting) == 1)
+        first = "depth" if "depth" in wanting and (last == "recentre" or not waits) else "recentre"
         if "snapshot" in wanting:
             first = "snapshot"
         if valid:
@@ -90,6 +96,7 @@ def check(design, cycles):
         assert taken == ({first} if cycle["ready"] else set()), k
         if taken and first != "snapshot":
             last = first
+        waits = "recentre" in wanting and "recentre" not in taken
         served |= taken
     return served, dropped
 

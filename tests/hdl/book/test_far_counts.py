@@ -92,8 +92,8 @@ def compare(run_pipeline, tiny, seed, symbols, count):
     for _ in range(count):
         operations.append(orders())
         expected.append(orders.counts(operations[-1]))
-    inputs = {"symbol": (dut.symbol, 2), "side": (dut.side, 2)} | {name: (getattr(dut, name), 4) for name in FLAGS}
-    inputs |= {f"{zone} {name}": (getattr(dut, zone)[name], 4) for zone in ("find", "place")
+    inputs = {"symbol": (dut.symbol, 2), "side": (dut.side, 2)} | {name: (getattr(dut, name), 3) for name in FLAGS}
+    inputs |= {f"{zone} {name}": (getattr(dut, zone)[name], 3) for zone in ("find", "place")
                for name in ("inside", "entering", "far_better")}
     outputs = {name: (getattr(dut, name), 6) for name in ("better", "worse")}
     for k, (op, got, counts) in enumerate(zip(
