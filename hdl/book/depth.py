@@ -169,6 +169,7 @@ class Depth(wiring.Component):
         valid = Signal(DEPTH_LEVELS)
         levels = [Signal(_Level, name=f"level_{i}") for i in range(DEPTH_LEVELS)]
         live = Signal()
+        walking = Signal()  # the state WALK, as a register of its own since much waits for it
         begun = Signal()
         again = Signal()
         cursor = Signal(PRICE_BITS)  # larger is better: a bid's price, the complement of an ask's
@@ -182,6 +183,7 @@ class Depth(wiring.Component):
         put_rank = Signal(PRICE_BITS)
         change = Signal()
         m.d.comb += [
+            live.eq(walking & ~valid.all() & ~again),
             change.eq(live & ours),
             put_rank.eq(put.price ^ walk.side.replicate(PRICE_BITS)),
             fits.eq(answer | begun & (put_rank >= cursor)),
@@ -209,10 +211,12 @@ class Depth(wiring.Component):
                         m.d.comb += [old.eq(levels[other]), old_valid.eq(valid[other])]
             take, place = takes_from[i], puts_to[i]
             m.d.sync += [
-                level.quantity.eq(Mux(moved, old.quantity, level.quantity + (
-                    Mux(take, take_quantity, 0) | Mux(place, put.quantity, 0)))),
-                level.orders.eq(Mux(moved, old.orders, level.orders + (
-                    Mux(take, take_orders.replicate(LEVEL_ORDERS_BITS), 0) | Mux(place, put.orders, 0)))),
+                # Both sums are made while it is found out which of them is meant; a level never takes both.
+                level.quantity.eq(Mux(moved, old.quantity, Mux(
+                    take, level.quantity + take_quantity, Mux(
+                        place, level.quantity + put.quantity, level.quantity)))),
+                level.orders.eq(Mux(moved, old.orders, Mux(
+                    take, level.orders - take_orders, Mux(place, level.orders + put.orders, level.orders)))),
                 valid[i].eq(old_valid & ~empties[i] | comes_to[i]),
             ]
             with m.If(moved | comes_to[i]):
@@ -276,18 +280,19 @@ class Depth(wiring.Component):
                 m.d.sync += [self.word_mask.eq(-1), self.place_mask.eq(-1), whole.eq(1), below.eq(0), begun.eq(0),
                              again.eq(0), beyond.eq(0), step.eq(0), count.eq(0)]
                 with m.If(cleared):
-                    m.d.sync += asking.eq(1)
+                    m.d.sync += [asking.eq(1), walking.eq(1)]
                     m.next = "WALK"
             with m.State("WALK"):
-                m.d.comb += live.eq(~valid.all() & ~again)
                 m.d.sync += step.eq(0)
                 with m.If(change):
                     m.d.sync += frozen.eq(now)
                     with m.If(windowed):
                         m.d.sync += again.eq(1)
                 with m.If(valid.all()):
+                    m.d.sync += walking.eq(0)
                     m.next = "SORT"
                 with m.Elif(answer & again):
+                    m.d.sync += walking.eq(0)
                     m.next = "CLEAR"
                 with m.Elif(answer & some & inside):
                     m.d.sync += [
@@ -298,6 +303,7 @@ class Depth(wiring.Component):
                     m.d.sync += [cursor.eq(bottom), below.eq(1), step.eq(1)]
                 with m.Elif(answer):
                     m.d.sync += beyond.eq(some)
+                    m.d.sync += walking.eq(0)
                     m.next = "SORT"
                 with m.If(step & ~valid.all()):
                     m.d.sync += [
