@@ -12,12 +12,16 @@ from pathlib import Path
 from sim.simulators import ToolFailed
 
 _SYNTH = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}"
+# What stands beside the hot path is mapped by itself: in one piece with it, the longer paths there would be the measure
+# of how short all others need to be.
+_BESIDE = "*.recentre *.depth *.indicators"
 # Registers are marked before flattening: only there are they still whole words with the name they have in Python.
 _READ = f"""\
 read_verilog {{verilog}}
 hierarchy -check -top {{top}}
 proc
 setattr -set register 1 t:$dff %co1:+[Q] t:$dff %d
+setattr -mod -set keep_hierarchy 1 {_BESIDE}
 {_SYNTH} -run begin:map_memory
 select t:$mem_v2
 write_json -selected memories.json
@@ -32,6 +36,8 @@ select -clear
 _MAP = f"""\
 scratchpad -set synth_xilinx.abc9.W 3000
 {_SYNTH} -run map_ffram:
+setattr -mod -unset keep_hierarchy {_BESIDE}
+flatten
 select {{top}}
 write_json -selected netlist.json
 """
@@ -83,9 +89,9 @@ def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
         script = (_READ if memories_only else _READ + _MAP).format(verilog="/synth/in.v", top=top)
         (directory / "map.ys").write_text(script.replace("write_json -selected ", "write_json -selected /synth/"))
         _run(["/synth/map.ys"], directory)
-        memories = _module(directory / "memories.json", top)["cells"]
-        left = _module(directory / "left.json", top)["cells"]
-        module = {} if memories_only else _module(directory / "netlist.json", top)
+        memories = _cells(directory / "memories.json", top)
+        left = _cells(directory / "left.json", top)
+        module = {} if memories_only else json.loads((directory / "netlist.json").read_text())["modules"][top]
     cells = module.get("cells", {})
     for memory in memories.values():
         memory["parameters"].pop("INIT", None)
@@ -102,8 +108,12 @@ def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
     }
 
 
-def _module(path: Path, top: str) -> dict:
-    return json.loads(path.read_text())["modules"].get(top, {"cells": {}})
+def _cells(path: Path, top: str) -> dict:
+    """The cells of ``top`` and of the modules in it that are not flattened yet, under the names that they get then."""
+    start = f"{top}.inner."
+    return {name if module == top else f"{module.removeprefix(start)}.{name}": cell
+            for module, content in json.loads(path.read_text())["modules"].items()
+            for name, cell in content["cells"].items()}
 
 
 def _slim(cell: dict) -> dict:
