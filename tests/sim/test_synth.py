@@ -99,10 +99,6 @@ def test_what_is_wrong_with_a_memory_is_found(build_dir):
     ]
 
 
-#: Deeper than the hot path may be: the book's price of a level is a multiplication by the tick in one cycle.
-DEEPER = {"book": 8}
-
-
 @pytest.mark.slow
 def test_memories_of_the_book():
     """The smallest design; every stage at full size is a campaign."""
@@ -118,13 +114,48 @@ def test_a_stage_on_the_card(unit):
     found = synthesise(config.preset("u280"), "u280", units=[unit]).units[0]
     assert found.faults == []
     if unit in HOT_PATH:
-        assert found.deeper(DEEPER.get(unit, LEVELS)) == []
+        assert found.deeper(LEVELS) == []
     assert found.paths[0].end_line.startswith("hdl/")
     if unit == "book":
         quarter = {name: 0.25 for name in ("uram", "bram36")} | {"lut": 0.1}
         share = found.resources.share(resources.U280)
         assert {name for name, most in quarter.items() if share[name] > most} == set()
         assert found.resources.uram  # the order table is where it is meant to be
+
+
+@pytest.mark.campaign
+def test_the_core_on_the_card():
+    """Nothing across stages is deeper, and a symbol more costs memory: at most 50 LUTs of the whole core."""
+    card = config.preset("u280")
+    half = card.model_copy(update={"symbols": card.symbols[: len(card.symbols) // 2]})
+    whole, less = (synthesise(design, "u280", units=["core"]).units[0] for design in (card, half))
+    assert whole.faults == []
+    assert Synthesis("u280", [whole]).exceeded(LEVELS) == []
+    share = whole.resources.share(resources.U280)
+    assert share["lut"] <= 0.1 and max(share["uram"], share["bram36"]) <= 0.25
+    symbols = len(card.symbols) - len(half.symbols)
+    assert 0 < whole.resources.lut - less.resources.lut <= 50 * symbols
+
+
+def test_what_is_mapped_by_itself_keeps_its_names(build_dir):
+    """Beside the hot path hierarchy stays until all is mapped; memories and registers are found all the same."""
+    class Beside(wiring.Component):
+        word: In(6)
+        odd: Out(1)
+
+        def elaborate(self, platform):
+            m = Module()
+            m.submodules.depth = depth = Parity()
+            m.submodules.rows = rows = Memory(shape=16, depth=64, init=[])
+            write, read = rows.write_port(), rows.read_port()
+            m.d.comb += [depth.word.eq(self.word), write.en.eq(1), write.addr.eq(self.word), write.data.eq(self.word),
+                         read.addr.eq(self.word), self.odd.eq(depth.odd ^ read.data[0])]
+            return m
+
+    mapped = _mapped(Beside(), build_dir, "beside")
+    assert {"depth.taken", "depth.parity"} <= {path.end for path in depth.deepest(mapped)} | {
+        path.start for path in depth.deepest(mapped)}
+    assert "rows" in mapped.memories
 
 
 def _unit(name, levels):
