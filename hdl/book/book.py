@@ -143,7 +143,7 @@ class Book(wiring.Component):
             *(part.side.eq(table.side) for part in (zones, ladder)),
             ladder.find_slot.eq(table.find_slot),
             ladder.place_slot.eq(table.place_slot),
-            recentre.scanned.eq(table.scanned),
+            *(to.eq(entry) for to, entry in zip(recentre.scanned, table.scanned, strict=True)),
             recentre.scanned_valid.eq(op[1].scan),
         ]
 

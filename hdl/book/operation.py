@@ -80,14 +80,15 @@ def order_layout(design: Design) -> data.StructLayout:
     })
 
 
-def scanned_layout(design: Design) -> data.ArrayLayout:
+def scanned_ports(design: Design, flow):
     """What a scan shows: the bucket's entry in each sub-table and way, then the spill's entries.
 
-    ``reference`` is the tag, in the low bits, of an entry in a bucket; whole in the spill.
+    ``reference`` is the tag, in the low bits, of an entry in a bucket; whole in the spill. Ports of their own, since
+    Icarus takes a wide wire that is driven in slices apart and together again at every change of a bit.
     """
     book = design.book
     entry = data.StructLayout({"used": 1, "reference": 64, "order": order_layout(design)})
-    return data.ArrayLayout(entry, book.tables * book.ways + book.spill)
+    return flow(entry).array(book.tables * book.ways + book.spill)
 
 
 def entering_layout(design: Design) -> data.StructLayout:

@@ -8,7 +8,7 @@ from spec.config import Design
 from spec.order_table import fold_rotations
 
 from ..memory import PlainMemory
-from .operation import PRICE_BITS, Ring, operation, order_layout, scanned_layout, symbol_index
+from .operation import PRICE_BITS, Ring, operation, order_layout, scanned_ports, symbol_index
 from .pipeline import carry, one_of
 from .placement import Placement, places
 
@@ -50,7 +50,7 @@ class OrderTable(wiring.Component):
         Stage 1: the low bits of a new order's price / tick; the message's or request's symbol.
     mapped, off : In
         Stage 2: the symbol is configured; a new order's price is between two ticks.
-    scanned : Out(scanned_layout(design))
+    scanned : scanned_ports(design, Out)
         Stage 1.
     side, find_slot, place_slot : Out
         Stage 1: side of the order that is found or added, without one any; where on the ladder they are.
@@ -82,7 +82,7 @@ class OrderTable(wiring.Component):
         super().__init__({
             "old": In(64), "new": In(64), "scan": In(1), "row": In(range(design.book.buckets)),
             "operation": In(operation(design)), "slot_index": In(slot), "symbol": In(symbol), "mapped": In(1),
-            "off": In(1), "scanned": Out(scanned_layout(design)), "side": Out(1), "find_slot": Out(slot),
+            "off": In(1), "scanned": scanned_ports(design, Out), "side": Out(1), "find_slot": Out(slot),
             "place_slot": Out(slot), "find_price": Out(PRICE_BITS), "off_ladder": Out(1),
             "holds": In(1), "releases": In(1), "find_better": In(1), "place_held": In(1), "place_better": In(1),
             "effect": Out(self._effect),
@@ -146,11 +146,9 @@ class OrderTable(wiring.Component):
             m.d.sync += [candidate.eq(entry.read_data.order), tag.eq(entry.read_data.tag),
                          used.eq(placement.used_old[t][way])]
             candidates.append(candidate)
-            m.d.comb += [self.scanned[i].used.eq(used), self.scanned[i].reference.eq(tag),
-                         self.scanned[i].order.eq(candidate)]
+            m.d.comb += Value.cast(self.scanned[i]).eq(Cat(used, tag, C(0, index_bits), candidate))
         for i, s in enumerate(spill):
-            shown = self.scanned[len(entries) + i]
-            m.d.comb += [shown.used.eq(placement.spill[i]), shown.reference.eq(s.reference), shown.order.eq(s.order)]
+            m.d.comb += Value.cast(self.scanned[len(entries) + i]).eq(Cat(placement.spill[i], s.reference, s.order))
         candidates += [s.order for s in spill]
         # ``as_old[d]``: the operation d ahead looked the reference up as its old one; ``as_new[d]``: as its new one.
         def ahead(name, reference, flag, theirs):

@@ -10,7 +10,7 @@ from spec.records import WINDOW
 
 from ..memory import SweptMemory
 from ..records import records
-from .operation import PRICE_BITS, Ring, background, entering_layout, result, scanned_layout
+from .operation import PRICE_BITS, Ring, background, entering_layout, result, scanned_ports
 from .recentre_scan import SETTLED, RecentreScan
 
 
@@ -65,7 +65,7 @@ class Recentre(wiring.Component):
     def __init__(self, *, design: Design):
         self._design = design
         super().__init__({
-            "results": In(result(design)), "scanned": In(scanned_layout(design)), "scanned_valid": In(1),
+            "results": In(result(design)), "scanned": scanned_ports(design, In), "scanned_valid": In(1),
             "requests": Out(stream.Signature(background(design))), "entering": Out(entering_layout(design)),
             "windows": Out(records(WINDOW)), "ready": Out(1),
         })
@@ -149,7 +149,8 @@ class Recentre(wiring.Component):
             request.windows.lo_word.eq(lo_word), request.windows.hi_word.eq(hi_word),
             scan.symbol.eq(symbol), scan.side.eq(side), scan.fine.eq(fine),
             scan.low.eq(scan_low), scan.high.eq(scan_high),
-            scan.scanned.eq(self.scanned), scan.scanned_valid.eq(self.scanned_valid),
+            *(to.eq(entry) for to, entry in zip(scan.scanned, self.scanned, strict=True)),
+            scan.scanned_valid.eq(self.scanned_valid),
             self.entering.symbol.eq(symbol), self.entering.side.eq(side),
             self.entering.low.eq(low), self.entering.high.eq(high),
         ]

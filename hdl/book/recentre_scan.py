@@ -8,7 +8,7 @@ from spec.config import Design
 from spec.ladder import ASK, CENT
 
 from ..arithmetic import times
-from .operation import PRICE_BITS, scanned_layout, symbol_index
+from .operation import PRICE_BITS, scanned_ports, symbol_index
 from .order_table import bucket_of
 from .pipeline import highest
 
@@ -71,7 +71,7 @@ class RecentreScan(wiring.Component):
             "start": In(1), "find": In(1), "release": In(1), "hold": In(1),
             "symbol": In(symbol_index(design)), "side": In(1), "fine": In(1),
             "low": In(PRICE_BITS), "high": In(PRICE_BITS),
-            "scanned": In(scanned_layout(design)), "scanned_valid": In(1),
+            "scanned": scanned_ports(design, In), "scanned_valid": In(1),
             "requests": Out(stream.Signature(found_layout(design))),
             "done": Out(1, init=1), "found": Out(1), "price": Out(PRICE_BITS),
         })

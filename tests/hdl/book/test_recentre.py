@@ -9,7 +9,7 @@ from amaranth.hdl import Value
 from amaranth.sim import Simulator
 
 from hdl.book import recentre
-from hdl.book.operation import Ring, background, result, scanned_layout
+from hdl.book.operation import Ring, background, result
 from hdl.book.recentre import Recentre
 from spec.ladder import (
     ASK,
@@ -62,7 +62,7 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
     dut = Recentre(design=design)
     book = book(design, rng)
     market = Market(rng, book, limit=limit, far=far)
-    request_layout, scanned_shape, result_layout = background(design), scanned_layout(design), result(design)
+    request_layout, entry_shape, result_layout = background(design), dut.scanned[0].shape(), result(design)
     index_bits = design.book.buckets.bit_length() - 1
     slots = deque([None] * (RESULT + 1), maxlen=RESULT + 1)  # [n]: the slot n cycles ago
     shown, writes = {}, deque()  # what a scan shows; what it is yet to show
@@ -72,13 +72,15 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
         spec = design.book
         places = [(t, row, way) for t in range(spec.tables) for way in range(spec.ways)]
         places += [("spill", i) for i in range(spec.spill)]
-        return pack(scanned_shape, [
-            {"used": 1, "reference": reference if place[0] == "spill" else tag_of(reference, index_bits),
-             "order": {"symbol": o.symbol, "side": o.side, "price": o.price, "shares": o.shares, "held": o.held,
-                       "slot": book.slot(o.symbol, o.side, o.price)}}
-            if (found := shown.get(place)) and (reference := found[0], o := found[1]) else
-            {"reference": rng.getrandbits(40), "order": {"price": rng.getrandbits(32), "held": rng.getrandbits(1)}}
-            for place in places])
+        return [pack(entry_shape, entry(place, *shown.get(place, (0, None)))) for place in places]
+
+    def entry(place, reference, o):
+        if o is None:
+            order = {"price": rng.getrandbits(32), "held": rng.getrandbits(1)}
+            return {"reference": rng.getrandbits(40), "order": order}
+        return {"used": 1, "reference": reference if place[0] == "spill" else tag_of(reference, index_bits),
+                "order": {"symbol": o.symbol, "side": o.side, "price": o.price, "shares": o.shares, "held": o.held,
+                          "slot": book.slot(o.symbol, o.side, o.price)}}
 
     def apply(kind, act, key, cycle):
         """One operation, all at once."""
@@ -140,7 +142,8 @@ def run(design, rng, *, cycles, free=1.0, busy=0.3, far=0.05, book=NaiveBook, li
             is_scan = bool(slot) and slot[0] == "scan"
             ctx.set(dut.scanned_valid, is_scan)
             if is_scan:
-                ctx.set(Value.cast(dut.scanned), scan(slot[1]["row"]))
+                for entry, word in zip(dut.scanned, scan(slot[1]["row"]), strict=True):
+                    ctx.set(Value.cast(entry), word)
 
             # Stage 2: everything happens.
             slot = slots[APPLIED]
