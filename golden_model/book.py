@@ -12,8 +12,8 @@ Policies, and why:
   ITCH sends at the start of day; only operational halts of Nasdaq itself (h with market Q) concern its book.
 - The order table is keyed by reference alone. An order found under another symbol than the message's is not that
   message's order: unknown reference. A replace whose old order is unknown adds nothing, since side and stock would be
-  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference; the old place is
-  free for the next message.
+  unknown. A replace removes the old order before it looks for the new one, so it may reuse the reference; the old
+  place is free for the next message.
 - An execution beyond the order's shares removes the order and raises its fault. Its print counts with the shares of the
   message: the exchange printed them.
 - A fault belongs to the message's symbol, is up in the update of the message that raised it, and stays until reset,
@@ -195,7 +195,7 @@ class Book:
         self._insert(reference, _Order(self._symbols[symbol], side, price, shares))
 
     def vouch(self, symbol: int) -> None:
-        """The host vouches that all resting orders of the symbol are in the book; of no configured one it is counted."""
+        """The host vouches that all resting orders of the symbol are in; of no configured one it is only counted."""
         if self._is_foreign(symbol):
             return
         self.counters["vouched"] += 1

@@ -75,7 +75,7 @@ class OrderTable:
         return False
 
     def replace(self, old: int, new: int) -> bool:
-        """Give ``new`` a place, then free that of ``old``, which may be the same reference. False when ``new`` has none."""
+        """Give ``new`` a place, then free that of ``old``, which may be the same reference. False if there was none."""
         place = self.places.pop(old)
         placed = self.insert(new)
         self._free(place)

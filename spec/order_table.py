@@ -3,8 +3,9 @@
 d-left hashing: ``tables`` sub-tables of ``buckets`` buckets with ``ways`` entries each, plus ``spill`` associative
 entries. An order goes to the sub-table whose bucket holds the fewest orders, the leftmost on a tie, into the lowest
 free way; if every bucket is full to the lowest free spill entry; if that is full too it is not stored and the symbol's
-``table_full`` flag rises. Entries never move. A replace places its new order before it gives its old order's
-entry back, so that whether there is room depends on nothing that happens in the same moment. ``ways`` is any number; ``tables`` and ``buckets`` are powers of two.
+``table_full`` flag rises. Entries never move. A replace places its new order before it gives its old order's entry
+back, so that whether there is room depends on nothing that happens in the same moment. ``ways`` is any number;
+``tables`` and ``buckets`` are powers of two.
 
 The bucket index is the reference's low bits XORed with a fold of the remaining ones, so that index and remaining bits
 (the tag) determine the reference: two references can never be confused. On real days the two lowest bits of a
