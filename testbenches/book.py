@@ -149,7 +149,7 @@ async def illegal_orders(dut):
     """Unknown and duplicate references, too many shares, another symbol's orders."""
     bench = BookBench(dut)
     t = bench.traffic
-    await bench.play([*t.directory(), *bench.mix(t.illegal(bench.size(2000)), t.other(100))])
+    await bench.play([*t.directory(), *bench.mix(t.illegal(bench.size(2000, at_least=600)), t.other(100))])
     counters = bench.model.counters
     faults = ("unknown_reference", "duplicate_reference", "over_execution", "filtered")
     assert all(counters[name] for name in faults)
@@ -282,8 +282,8 @@ async def jumping_prices(dut):
     for symbol in range(3):
         messages += [t.add(symbol, BID, 100, 100), t.add(symbol, ASK, 1_999_999_900, 100)]
     last: dict[int, list[int]] = {}
-    for _ in range(bench.size(40)):
-        symbol = rng.randrange(3)
+    for jump in range(bench.size(40, at_least=6)):
+        symbol = jump % 3
         middle = rng.randrange(20_000, 4_000_000, 100)
         gone = last.get(symbol, [])
         last[symbol] = []

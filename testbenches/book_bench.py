@@ -33,9 +33,9 @@ class BookBench(Bench):
         self.slow = cocotb.SIM_NAME.startswith("Icarus")
         self._offered: list[tuple] = []
 
-    def size(self, messages: int) -> int:
-        """How many messages of ``messages`` this simulator has the time for."""
-        return messages // 16 if self.slow else messages
+    def size(self, messages: int, *, at_least: int = 0) -> int:
+        """How many messages of ``messages`` this simulator has the time for, ``at_least`` those that matter."""
+        return max(messages // 16, at_least) if self.slow else messages
 
     async def play(self, messages: Iterable[bytes], *, draw: Callable[[], int] = lambda: 0, gap_from: int | None = None,
                    snapshot: Sequence[tuple] = (), snapshot_at: int = 0) -> list:
