@@ -30,7 +30,7 @@ class LateCore(wiring.Component):
             mine, theirs = getattr(self, name), getattr(core, name)
             if name == "rx":
                 m.d.sync += [theirs.valid.eq(mine.valid), theirs.payload.eq(mine.payload)]
-            elif name == "tx":
+            elif name in ("tx", "snapshot"):
                 connect(m, flipped(mine), theirs)
             elif not member.is_port:
                 m.d.comb += [mine.valid.eq(theirs.valid), mine.payload.eq(theirs.payload)]
