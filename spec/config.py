@@ -136,16 +136,75 @@ class Strategy(_Section):
     cooldown_ns: int = Field(1_000_000, ge=0, lt=1 << 47)  #: between intents on one symbol, by ITCH time
 
 
-class Risk(_Section):
+Notional = Annotated[int, Field(ge=0, lt=1 << records.NOTIONAL_BITS - 1)]
+Nanoseconds = Annotated[int, Field(ge=0, lt=1 << 40)]
+LOTS = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 200)
+
+
+class Limits(_Section):
+    """A symbol's limits when the core starts; the host changes them while it runs (``spec.records.SYMBOL_LIMIT``)."""
+
+    min_quantity: int = Field(1, ge=1, lt=1_000_000)  #: shares per order
     max_quantity: int = Field(1000, ge=1, lt=1_000_000)  #: shares per order
-    max_position: int = Field(10_000, ge=0, lt=1 << 40)  #: shares, long or short
+    lot: Literal[LOTS] = 1  #: shares; an order is a multiple of it
+    max_notional: int = Field((1 << 52) - 1, ge=0, lt=1 << 52)  #: 1/10 000 dollar x shares per order
+    max_long: int = Field(10_000, ge=0, lt=1 << 40)  #: shares, all open purchases filled
+    max_short: int = Field(10_000, ge=0, lt=1 << 40)  #: shares, all open sales filled
+    max_gross: Notional = (1 << records.NOTIONAL_BITS - 1) - 1  #: 1/10 000 dollar x shares
+    max_net: Notional = (1 << records.NOTIONAL_BITS - 1) - 1  #: 1/10 000 dollar x shares
     collar_bps: int = Field(500, ge=0, le=10_000)  #: |price - reference| * 10 000 <= reference * collar_bps
-    reference: Literal["last_trade", "mid"] = "last_trade"
+    collar_absolute: Price = (1 << 32) - 1  #: 1/10 000 dollar from the reference
+    max_open_orders: int = Field((1 << records.OPEN_ORDERS_BITS) - 1, ge=0, lt=1 << records.OPEN_ORDERS_BITS)
+    rate_ns: Nanoseconds = 0  #: until a token comes back; 0 = no limit
+    rate_burst: int = Field(1, ge=1, lt=1 << 16)  #: tokens in a full bucket
+    duplicate_ns: Nanoseconds = 0  #: within which the same order is a duplicate; 0 = no check
+
+    @model_validator(mode="after")
+    def _agree(self):
+        if self.min_quantity > self.max_quantity:
+            raise ValueError(f"min_quantity = {self.min_quantity}: at most max_quantity = {self.max_quantity}")
+        if self.rate_ns * (self.rate_burst - 1) >= 1 << 40:
+            raise ValueError(f"rate_burst = {self.rate_burst}: rate_ns * (rate_burst - 1) below 2**40")
+        return self
+
+
+class Risk(_Section):
+    """Limits when the core starts. A symbol without limits of its own has those of ``symbol``."""
+
+    symbol: Limits = Limits()
+    restricted: list[str] = []  #: stocks that may not be ordered
+    reference: Literal["last_trade", "mid", "luld"] = "last_trade"  #: luld: middle of the auction collar
+    max_gross: Notional = (1 << records.NOTIONAL_BITS - 1) - 1  #: 1/10 000 dollar x shares, all symbols
+    max_net: Notional = (1 << records.NOTIONAL_BITS - 1) - 1  #: 1/10 000 dollar x shares, all symbols
+    max_open_orders: int = Field((1 << records.OPEN_ORDERS_BITS) - 1, ge=0, lt=1 << records.OPEN_ORDERS_BITS)
+    rate_ns: Nanoseconds = 0  #: until a token comes back; 0 = no limit
+    rate_burst: int = Field(1, ge=1, lt=1 << 16)  #: tokens in a full bucket
+    max_loss: Notional = 0  #: 1/10 000 dollar x shares; more engages the kill switch; 0 = no limit
+    max_rejects: int = Field(0, ge=0, lt=1 << 16)  #: in a row; as many engage the kill switch; 0 = no limit
+    stale_ns: Nanoseconds = 0  #: without a datagram; 0 = no limit
+    cancel_after_kill: bool = True  #: cancels pass although the kill switch is engaged
+    order_rows: PowerOfTwo = Field(1024, ge=16, le=65536)  #: open-order table, indexed by UserRefNum
+
+    @model_validator(mode="after")
+    def _agree(self):
+        if self.rate_ns * (self.rate_burst - 1) >= 1 << 40:
+            raise ValueError(f"rate_burst = {self.rate_burst}: rate_ns * (rate_burst - 1) below 2**40")
+        return self
+
+
+class Fix(_Section):
+    """The FIX 4.4 session, where ``order.protocol`` is fix."""
+
+    sender_comp_id: str = Field("TICKWIRE", pattern=r"^[\x21-\x3c\x3e-\x7e]{1,16}$")
+    target_comp_id: str = Field("EXCHANGE", pattern=r"^[\x21-\x3c\x3e-\x7e]{1,16}$")
+    msg_seq_num: int = Field(1, ge=1, lt=1 << 31)  #: of the first message that the core sends
+    expected_seq_num: int = Field(1, ge=1, lt=1 << 31)  #: of the first message that it takes
 
 
 class Order(_Section):
     """The order session. The host has opened it; these are its numbers at hand-over."""
 
+    protocol: Literal["ouch", "fix"] = "ouch"
     source_mac: Mac
     destination_mac: Mac
     source_address: str
@@ -154,7 +213,9 @@ class Order(_Section):
     destination_port: Port
     tcp_sequence: Word = 1
     tcp_acknowledgment: Word = 1
-    tcp_window: int = Field(65535, ge=1, lt=1 << 16)
+    tcp_window: int = Field(65535, ge=1, lt=1 << 16)  #: the peer's, in octets times 2**tcp_window_scale
+    tcp_window_scale: int = Field(0, ge=0, le=14)  #: the peer's
+    tcp_timestamps: bool = False  #: the option was agreed upon (RFC 7323)
     user_ref_num: int = Field(1, ge=1, lt=1 << 32)
     firm: Annotated[str, StringConstraints(pattern=r"^([A-Z]{4})?$")] = ""  #: MPID appendage; "" = the port's default
     cl_ord_id_prefix: Text = Field("TW", max_length=6)  #: followed by UserRefNum in 8 hexadecimal digits
@@ -162,6 +223,13 @@ class Order(_Section):
     display: Literal["Y", "N", "A"] = "Y"
     capacity: Literal["A", "P", "R", "O"] = "P"
     queue: PowerOfTwo = Field(64, ge=2, le=1024)  #: approved orders that may wait for the wire
+    fix: Fix = Fix()
+
+    @model_validator(mode="after")
+    def _fits_protocol(self):
+        if self.protocol == "fix" and self.time_in_force not in ("0", "3"):
+            raise ValueError(f"time_in_force = {self.time_in_force!r}: 0 (day) or 3 (IOC) in FIX")
+        return self
 
     @model_validator(mode="after")
     def _are_ipv4(self):
@@ -171,6 +239,17 @@ class Order(_Section):
             except ValueError:
                 raise ValueError(f"{key} must be an IPv4 address, not {getattr(self, key)!r}") from None
         return self
+
+
+class Session(_Section):
+    """The core's end of the order session's TCP connection."""
+
+    established: bool = True  #: the configuration's numbers are those of an open session; else wait for a hand-over
+    send_buffer: PowerOfTwo = Field(16384, ge=4096, le=1 << 20)  #: octets sent and not yet acknowledged
+    receive_buffer: PowerOfTwo = Field(8192, ge=2048, le=32768)  #: octets received and not yet parsed: TCP window
+    retransmit_ns: int = Field(200_000_000, ge=1000, lt=1 << 40)  #: first retransmission timeout; doubles each time
+    retransmissions: int = Field(8, ge=1, le=15)  #: of the same segment, then the session is lost
+    heartbeat_ns: int = Field(1_000_000_000, ge=0, lt=1 << 40)  #: SoupBinTCP client heartbeat; 0 = the host's business
 
 
 class Budgets(_Section):
@@ -197,6 +276,7 @@ class Design(_Section):
     strategy: Strategy = Strategy()
     risk: Risk = Risk()
     order: Order
+    session: Session = Session()
     budgets: Budgets = Budgets()
 
     @model_validator(mode="after")
@@ -225,9 +305,15 @@ class Design(_Section):
             if not lowest <= symbol.reference < beyond:
                 faults.append(f"{where}.reference = {symbol.reference}: from {lowest} to {beyond - symbol.tick}, where "
                               f"a ladder of {book.levels} levels with tick = {symbol.tick} can be")
-        if self.strategy.quantity > self.risk.max_quantity:
-            faults.append(f"strategy.quantity = {self.strategy.quantity}: at most risk.max_quantity = "
-                          f"{self.risk.max_quantity}")
+        limits = self.risk.symbol
+        if not limits.min_quantity <= self.strategy.quantity <= limits.max_quantity or (
+                self.strategy.quantity % limits.lot):
+            faults.append(f"strategy.quantity = {self.strategy.quantity}: a multiple of risk.symbol.lot = {limits.lot} "
+                          f"from risk.symbol.min_quantity = {limits.min_quantity} to max_quantity = "
+                          f"{limits.max_quantity}")
+        for stock in self.risk.restricted:
+            if stock not in [symbol.stock for symbol in self.symbols]:
+                faults.append(f"risk.restricted = {stock!r}: a configured symbol")
         if self.feed.max_ip_length < ethernet.IPV4.length + ethernet.UDP.length + moldudp64.HEADER.length:
             faults.append(f"feed.max_frame = {self.feed.max_frame}: room for all headers")
         if faults:
