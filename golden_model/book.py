@@ -71,6 +71,7 @@ class SymbolBook:
         self.sides = [Ladder(side=side, tick=symbol.tick, levels=levels, window=window) for side in (BID, ASK)]
         self.trading = design.book.assume_trading
         self.halted = False
+        self.short_restricted = 0
         self.unknown_reference = self.duplicate_reference = self.over_execution = self.table_full = 0
         self.last_trade = self.collar_lower = self.collar_upper = 0
 
@@ -118,6 +119,7 @@ class Book:
         self._table = OrderTable(design.book)
         self._handlers = {
             b"H": self._trading_action, b"h": self._operational_halt, b"J": self._collar,
+            b"Y": self._short_sale_restriction,
             b"A": self._add, b"F": self._add, b"U": self._replace, b"D": self._delete, b"X": self._cancel,
             b"E": self._execute, b"C": self._execute_with_price,
             b"P": self._trade, b"Q": self._cross_trade, b"B": self._broken_trade,
@@ -167,7 +169,7 @@ class Book:
         return UPDATE.tuple(
             m.message, message.timestamp, symbol.index, kind[0],
             m.gap, symbol.unknown_reference, symbol.duplicate_reference, symbol.over_execution, symbol.table_full,
-            int(self._market_open and symbol.trading and not symbol.halted),
+            int(self._market_open and symbol.trading and not symbol.halted), symbol.short_restricted,
             *best,
             trade, price, shares, match,
             symbol.last_trade, symbol.collar_lower, symbol.collar_upper)
@@ -289,6 +291,9 @@ class Book:
     def _operational_halt(self, symbol: SymbolBook, message) -> None:
         if message.market == b"Q":
             symbol.halted = message.action == b"H"
+
+    def _short_sale_restriction(self, symbol: SymbolBook, message) -> None:
+        symbol.short_restricted = int(message.action != b"0")
 
     def _collar(self, symbol: SymbolBook, message) -> None:
         symbol.collar_lower, symbol.collar_upper = message.lower, message.upper

@@ -221,7 +221,7 @@ UPDATE = Record("Update", "updates", "book", """One message about a configured s
     Field("over_execution", 1, "fault: more shares executed or cancelled than the order had; until reset"),
     Field("table_full", 1, "fault: an add found no room in the order table; until reset"),
     Field("tradable", 1, "flag: market open, symbol trading, no operational halt"),
-    Field("short_restricted", 1, "flag: Reg SHO action 1 or 2 (Y): no short sale at or below the best bid"),
+    Field("short_restricted", 1, "flag: Reg SHO action other than 0 (Y): no short sale at or below the best bid"),
     *_side("bid"),
     *_side("ask"),
     Field("trade", 2, "Trade"),

@@ -18,14 +18,14 @@ _Faults = data.StructLayout({
     "unknown_reference": 1, "duplicate_reference": 1, "over_execution": 1, "table_full": 1,
 })
 _State = data.StructLayout({
-    "trading": 1, "halted": 1, "faults": _Faults, "last_trade": 32, "collar_lower": 32, "collar_upper": 32,
+    "trading": 1, "halted": 1, "short_restricted": 1, "faults": _Faults, "last_trade": 32, "collar_lower": 32, "collar_upper": 32,
 })
 
 #: What a message says, apart from orders.
 _News = data.StructLayout({
     "message": 32, "gap": 1, "timestamp": 48, "type": 8,
     "executes": 1, "prints": 1, "breaks": 1, "price": 32, "shares": 64, "match": 64,
-    "acts": 1, "trades": 1, "operates": 1, "halts": 1, "collars": 1, "lower": 32, "upper": 32,
+    "acts": 1, "trades": 1, "restricts": 1, "restricted": 1, "operates": 1, "halts": 1, "collars": 1, "lower": 32, "upper": 32,
     "opens": 1, "closes": 1,
 })
 
@@ -96,6 +96,7 @@ class TradingState(wiring.Component):
         m.d.comb += [
             new.trading.eq(Mux(now.acts, now.trades, old.trading)),
             new.halted.eq(Mux(now.operates, now.halts, old.halted)),
+            new.short_restricted.eq(Mux(now.restricts, now.restricted, old.short_restricted)),
             Value.cast(new.faults).eq(Value.cast(old.faults) | Value.cast(self.faults)),
             new.last_trade.eq(Mux(prints, price, old.last_trade)),
             new.collar_lower.eq(Mux(now.collars, now.lower, old.collar_lower)),
@@ -111,6 +112,7 @@ class TradingState(wiring.Component):
             update_5.symbol.eq(symbol[4]),
             *(update_5[name].eq(new.faults[name]) for name in _Faults.members),
             update_5.tradable.eq(open_now & new.trading & ~new.halted),
+            update_5.short_restricted.eq(new.short_restricted),
             update_5.trade.eq(Mux(prints, Trade.PRINT.value, Mux(
                 unpriced, Trade.UNPRICED.value, Mux(now.breaks, Trade.BREAK.value, Trade.NONE.value)))),
             update_5.trade_price.eq(Mux(prints, price, 0)),
@@ -145,6 +147,8 @@ class TradingState(wiring.Component):
                 types.B, of("B", "match"), of("E", "match")))) & matches.replicate(64)),
             news.acts.eq(types.H),
             news.trades.eq(of("H", "state") == ord("T")),
+            news.restricts.eq(types.Y),
+            news.restricted.eq(of("Y", "action") != ord("0")),
             news.operates.eq(types.h & (of("h", "market") == ord("Q"))),
             news.halts.eq(of("h", "action") == ord("H")),
             news.collars.eq(types.J),

@@ -121,10 +121,12 @@ class NaiveBook:
         mine = [(x, t) for x, about in self.history if about and about[0] == symbol for t in [about[1]]]
         prints = [t["trade_price"] for _, t in mine if t.get("trade") == Trade.PRINT]
         collars = [x for x, _ in mine if x.type == b"J"]
+        restrictions = [x.action for x, _ in mine if x.type == b"Y"]
         if collars:
             values |= {"collar_lower": collars[-1].lower, "collar_upper": collars[-1].upper}
         return UPDATE.tuple(**{**values, "message": record.message, "timestamp": m.timestamp, "symbol": symbol,
                                "type": ord(m.type), "tradable": int(self.tradable(mine)),
+                               "short_restricted": int(restrictions[-1:] not in ([], [b"0"])),
                                "last_trade": prints[-1] if prints else 0})
 
     def tradable(self, mine) -> bool:

@@ -131,6 +131,14 @@ def test_assume_trading_vouches_for_the_start_only(tape):
     assert tape("Y", locate=2).tradable
 
 
+def test_keeps_the_short_sale_restriction(tape):
+    assert not tape("A", reference=1, price=100).short_restricted
+    for action, restricted in (("1", 1), ("2", 1), ("0", 0)):
+        assert tape("Y", action=action).short_restricted == restricted
+        assert tape("D", reference=2).short_restricted == restricted
+        assert not tape("D", reference=2, locate=2).short_restricted
+
+
 def test_keeps_the_last_collar(tape):
     assert (tape("Y").collar_lower, tape("Y").collar_upper) == (0, 0)
     tape("J", lower=5, upper=9, reference=7)

@@ -12,13 +12,14 @@ from spec.records import MESSAGE, UPDATE, Trade
 from spec.wire import Kind, read, write
 
 FAULTS = ("unknown_reference", "duplicate_reference", "over_execution", "table_full")
-FREQUENT = "ECPQBHhJSW"  #: types that say something of a symbol, or of all
+FREQUENT = "ECPQBHhJYSW"  #: types that say something of a symbol, or of all
 
 
 @dataclass
 class Symbol:
     trading: int
     halted: int = 0
+    short_restricted: int = 0
     faults: set = field(default_factory=set)
     last_trade: int = 0
     collars: tuple = (0, 0)
@@ -55,6 +56,8 @@ class NaiveState:
             symbol.trading = int(fields["state"] == "T")
         elif code == "h" and fields["market"] == "Q":
             symbol.halted = int(fields["action"] == "H")
+        elif code == "Y":
+            symbol.short_restricted = int(fields["action"] != "0")
         elif code == "J":
             symbol.collars = fields["lower"], fields["upper"]
         trade, price, shares = Trade.NONE, 0, 0
@@ -71,7 +74,7 @@ class NaiveState:
         faults = [int(name in symbol.faults) for name in FAULTS]
         return UPDATE.tuple(
             op["record"].message, fields["timestamp"], op["symbol"], ord(code), self.gap, *faults,
-            int(self.open and symbol.trading and not symbol.halted), *[0] * 8, trade.value, price, shares,
+            int(self.open and symbol.trading and not symbol.halted), symbol.short_restricted, *[0] * 8, trade.value, price, shares,
             fields.get("match", 0), symbol.last_trade, *symbol.collars)
 
 
@@ -138,6 +141,7 @@ def test_against_naive_states(run_pipeline, tiny, seed, symbols, assume):
     assert {chr(update.type) for update in updates} == {*MESSAGES} - {*"SVW"}
     assert {update.trade for update in updates} == {trade.value for trade in Trade}
     assert {update.tradable for update in updates} == {0, 1}
+    assert {update.short_restricted for update in updates} == {0, 1}
     assert {update.gap for update in updates} == {0, 1}
 
 
