@@ -11,14 +11,18 @@ the side and limit price to trade at now, or None. It keeps no state and knows n
 Around it stands what no strategy may skip: it is not asked about a book that is not known, and what it wants is dropped
 while the symbol is not tradable or within the cooldown after the symbol's last intent, by the time of the messages. The
 cooldown is a difference modulo 2**48, so a clock that steps back ends it rather than stopping trade for a day.
+
+The host's requests become intents here too, with what the symbol's last update said. Nothing of the above holds them
+back: they are judged by risk alone.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from spec import config
 from spec.config import Design
 from spec.itch import BOOK_TYPES
-from spec.records import INTENT, Side
+from spec.records import INTENT, Action, Side
 
 from .counting import Counters
 
@@ -26,6 +30,22 @@ Signal = Callable[..., tuple[int, int] | None]
 
 _BOOK_TYPES = frozenset(BOOK_TYPES.encode())
 _TIMESTAMP_MASK = (1 << 48) - 1
+_BEFORE_ALL = (1 << 32) - 1, 0  # message and timestamp before the first update
+
+
+class _Market(NamedTuple):
+    """What an intent says of its symbol besides the order."""
+
+    reference: int
+    collar_lower: int
+    collar_upper: int
+    bid: int
+    tradable: int
+    gap: int
+    short_restricted: int
+
+
+_UNHEARD = _Market(0, 0, 0, 0, 0, 0, 0)
 
 
 def imbalance(update, indicator, parameters: config.Strategy) -> tuple[int, int] | None:
@@ -63,9 +83,14 @@ class Strategy:
         self._signal = SIGNALS[design.strategy.name]
         self._reference = design.risk.reference
         self._last_intent: list[int | None] = [None] * len(design.symbols)
+        self._markets = [_UNHEARD] * len(design.symbols)
+        self._last_update = _BEFORE_ALL
+        self._gap = 0
 
     def update(self, u, indicator=None):
         """The ``Intent`` that an ``Update`` causes, or None."""
+        market = self._markets[u.symbol] = self._market(u)
+        self._last_update, self._gap = (u.message, u.timestamp), u.gap
         if u.type not in _BOOK_TYPES:
             return None
         if not (u.bid_known and u.ask_known):
@@ -84,6 +109,23 @@ class Strategy:
         self._last_intent[u.symbol] = u.timestamp
         self.counters["intents"] += 1
         side, price = signal
-        reference = u.last_trade if self._reference == "last_trade" else u.bid_price + u.ask_price >> 1
-        return INTENT.tuple(u.message, u.timestamp, u.symbol, side, self._parameters.quantity, price, reference,
-                            u.collar_lower, u.collar_upper)
+        return INTENT.tuple(u.message, u.timestamp, u.symbol, Action.ENTER.value, 0, 0, side, self._parameters.quantity,
+                            price, *market)
+
+    def request(self, r):
+        """The ``Intent`` that a ``Request`` of the host becomes after the updates so far; None for a foreign symbol."""
+        if r.symbol >= len(self._markets):
+            self.counters["requests_foreign"] += 1
+            return None
+        self.counters["requests"] += 1
+        return INTENT.tuple(*self._last_update, r.symbol, r.action, 1, r.target, r.side, r.quantity, r.price,
+                            *self._markets[r.symbol]._replace(gap=self._gap))
+
+    def _market(self, u) -> _Market:
+        if self._reference == "last_trade":
+            reference = u.last_trade
+        elif self._reference == "mid":
+            reference = u.bid_price + u.ask_price >> 1
+        else:
+            reference = u.collar_lower + u.collar_upper >> 1
+        return _Market(reference, u.collar_lower, u.collar_upper, u.bid_price, u.tradable, u.gap, u.short_restricted)

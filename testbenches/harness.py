@@ -16,7 +16,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStream
 from spec import config, records
 from spec.counters import COUNTER_BITS, COUNTERS
 
-RECORDS = {record.stream: record for record in records.RECORDS}
+RECORDS = {record.stream: record for record in (*records.RECORDS, *records.REQUESTS, records.REPLY)}
 
 
 def load_design(name: str) -> config.Design:
@@ -25,7 +25,7 @@ def load_design(name: str) -> config.Design:
 
 
 class Watch:
-    """Every record seen on one stream: ``cycles[k]`` is the clock edge at which ``seen[k]`` was valid."""
+    """Every record seen on one stream: ``cycles[k]`` is the clock edge at which ``seen[k]`` was valid (and taken)."""
 
     def __init__(self, dut, stream: str):
         self.record = RECORDS[stream]
@@ -33,9 +33,10 @@ class Watch:
         self.seen: list = []
         self._valid = getattr(dut, f"{stream}_valid")
         self._payload = getattr(dut, f"{stream}_payload")
+        self._ready = getattr(dut, f"{stream}_ready", None)
 
     def sample(self, cycle: int) -> None:
-        if int(self._valid.value):
+        if int(self._valid.value) and (self._ready is None or int(self._ready.value)):
             self.cycles.append(cycle)
             self.seen.append(self.record.unpack(int(self._payload.value)))
 
@@ -101,6 +102,19 @@ class Bench:
             if condition():
                 return
         raise AssertionError(f"no {condition} within {within} cycles")
+
+    async def offer(self, stream: str, values: Iterable[Sequence[int]], gap: Callable[[], int] = lambda: 0) -> None:
+        """Send records on an input stream with backpressure: each stays until it is taken."""
+        record = RECORDS[stream]
+        valid, payload, ready = (getattr(self.dut, f"{stream}_{name}") for name in ("valid", "payload", "ready"))
+        for value in values:
+            valid.value, payload.value = 1, record.pack(value)
+            await RisingEdge(self.dut.clk)
+            while not int(ready.value):
+                await RisingEdge(self.dut.clk)
+            valid.value = 0
+            await self.cycles(gap())
+        valid.value = 0
 
     async def drive(self, stream: str, values: Iterable[Sequence[int]], gap: Callable[[], int] = lambda: 0) -> None:
         """Send records on an input stream, with ``gap()`` idle cycles after each; 0 means one per cycle."""

@@ -7,7 +7,7 @@ import cocotb
 from golden_model.strategy import Strategy as Golden
 from hdl.candidates import Candidates
 from hdl.strategy import Strategy
-from spec.records import LEVEL_QUANTITY_BITS, Side
+from spec.records import LEVEL_QUANTITY_BITS, MAX_SYMBOLS, REQUEST, Action, Side
 
 from .candidates import candidates_of
 from .harness import Bench, assert_same_counters, assert_same_records
@@ -16,12 +16,11 @@ from .updates import Updates, drive
 IDLE = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4)
 
 
-async def compare(bench: Bench, updates: list, gap=lambda: 0) -> list:
-    """Drive ``updates`` from reset and compare all there is; returns the expected intents."""
-    golden = Golden(bench.design)
-    expected = [intent for update in updates if (intent := golden.update(update)) is not None]
-    await bench.start(updates_valid=0, updates_payload=0, indicators_valid=0, indicators_payload=0)
-    sent, intents = bench.watch("updates"), bench.watch("intents")
+async def compare(bench: Bench, updates: list, gap=lambda: 0, requests=()) -> list:
+    """Drive ``updates``, and ``requests`` beside them, from reset and compare all there is; the expected intents."""
+    await bench.start(updates_valid=0, updates_payload=0, indicators_valid=0, indicators_payload=0, requests_valid=0,
+                      requests_payload=0)
+    sent, intents, asked = bench.watch("updates"), bench.watch("intents"), bench.watch("requests")
     latency = Strategy(design=bench.design).LATENCY
     announced = {}
 
@@ -29,12 +28,22 @@ async def compare(bench: Bench, updates: list, gap=lambda: 0) -> list:
         announced[bench.cycle] = int(bench.dut.candidates.value)
 
     bench.always(watch_candidates)
+    offer = cocotb.start_soon(bench.offer("requests", requests, gap))
     await drive(bench, updates, gap)
+    await offer
     await bench.cycles(latency + 3)
+
+    golden, expected, caused = Golden(bench.design), [], []
+    inputs = [(cycle, golden.update, update) for cycle, update in zip(sent.cycles, sent.seen, strict=True)]
+    inputs += [(cycle, golden.request, request) for cycle, request in zip(asked.cycles, asked.seen, strict=True)]
+    for cycle, ask, record in sorted(inputs, key=lambda i: i[0]):
+        if (intent := ask(record)) is not None:
+            expected.append(intent)
+            caused.append(cycle)
+    assert len(sent.seen) == len(updates) and len(asked.seen) == len(requests)
     assert_same_records(intents, expected)
-    at = dict(zip((update.message for update in sent.seen), sent.cycles, strict=True))
-    for intent, cycle in zip(intents.seen, intents.cycles, strict=True):
-        assert cycle - at[intent.message] == latency, f"message {intent.message}: latency {cycle - at[intent.message]}"
+    for intent, cause, cycle in zip(intents.seen, caused, intents.cycles, strict=True):
+        assert cycle - cause == latency, f"message {intent.message}: latency {cycle - cause}"
         said = Candidates.from_bits(announced[cycle - 1])
         assert announced[cycle - 1] == candidates_of(intent, said.prices[1 - intent.side]), (
             f"message {intent.message}: {said} came before {intent}")
@@ -81,7 +90,24 @@ async def anything_with_gaps(dut):
     expected = await compare(bench, updates, lambda: bench.rng.choice(IDLE))
     assert {intent.side for intent in expected} == {Side.BUY, Side.SELL}
     counters = bench.counters("strategy")
-    assert all(counters.values()), f"something never happened: {counters}"
+    assert all(n for name, n in counters.items() if "request" not in name), f"something never happened: {counters}"
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def requests_among_updates(dut):
+    """In cycles without an update only, with what the update before said, however near that was."""
+    bench = Bench(dut)
+    rng, symbols = bench.rng, len(bench.design.symbols)
+    requests = [REQUEST.tuple(
+        symbol=rng.choice((0, rng.randrange(symbols), rng.randrange(MAX_SYMBOLS))), action=rng.choice(list(Action)),
+        target=rng.getrandbits(32), side=rng.getrandbits(1), quantity=rng.getrandbits(32), price=rng.getrandbits(32))
+        for _ in range(800)]
+    updates = anything(Updates(rng, bench.design, near=around_cooldown(bench)), 1500)
+    updates = [update._replace(gap=int(k > 300), short_restricted=rng.getrandbits(1))
+               for k, update in enumerate(updates)]
+    expected = await compare(bench, updates, lambda: rng.choice(IDLE), requests)
+    assert {(intent.host, intent.gap) for intent in expected} == {(host, gap) for host in (0, 1) for gap in (0, 1)}
+    assert bench.counters("strategy")["requests_foreign"]
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")

@@ -1,21 +1,22 @@
 """The strategy stage: a signal, and around it what no strategy may skip."""
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec.config import Design
 from spec.itch import BOOK_TYPES
-from spec.records import INDICATOR, INTENT, UPDATE, Side
+from spec.records import INDICATOR, INTENT, REQUEST, UPDATE, Action, Side
 
 from ..candidates import Candidates
 from ..counting import count
 from ..indicators import Indicators
 from ..pipeline import delay
-from ..records import counters, records
+from ..records import counters, layout, records
 from .cooldown import Cooldown
 from .imbalance import Imbalance
 from .interface import TradingSignal, Wish
+from .requests import Market, Requests
 
 __all__ = ["SIGNALS", "Strategy", "TradingSignal", "Wish"]
 
@@ -24,11 +25,13 @@ SIGNALS: dict[str, type[TradingSignal]] = {"imbalance": Imbalance}
 
 
 class Strategy(wiring.Component):
-    """An ``Intent`` for each update at which the signal fires, unless something forbids it.
+    """An ``Intent`` for each update at which the signal fires, unless something forbids it, and for each request.
 
     Only messages that may change the book (A, F, E, C, X, D, U) are evaluated. In this order: a side of the book is not
     known; the signal does not fire; the symbol is not tradable; the symbol is cooling down. Each but the second is
-    counted, see ``spec.counters``.
+    counted, see ``spec.counters``. A request of the host takes the place of an update in a cycle without one, and is
+    held back by none of these: that is risk's business. It becomes an intent with the message number and timestamp of
+    the update before it.
 
     Latency: ``LATENCY`` cycles, the signal's and one more; also ``Indicators.LATENCY`` if the signal uses indicators.
     II = 1.
@@ -45,11 +48,13 @@ class Strategy(wiring.Component):
     updates : In(records(UPDATE))
     indicators : In(records(INDICATOR))
         Of the same updates, ``Indicators.LATENCY`` cycles later.
+    requests : In(stream of REQUEST)
+        Of the host, with backpressure.
     candidates : Out(Candidates)
-        One cycle before ``intents``: from registers, and from ``wish.prices``.
+        One cycle before ``intents``: from registers, prices from one multiplexer behind ``wish.prices``.
     intents : Out(records(INTENT))
     ready : Out(1)
-        The memory is swept, as many cycles after reset as there are symbols. No update before.
+        The memories are swept, as many cycles after reset as there are symbols. No update before.
     counters : Out(counters("strategy"))
     """
 
@@ -65,6 +70,7 @@ class Strategy(wiring.Component):
         super().__init__({
             "updates": In(records(UPDATE)),
             "indicators": In(records(INDICATOR)),
+            "requests": In(stream.Signature(layout(REQUEST))),
             "candidates": Out(Candidates),
             "intents": Out(records(INTENT)),
             "ready": Out(1),
@@ -80,7 +86,9 @@ class Strategy(wiring.Component):
         m.submodules.signal = signal = self._signal
         m.submodules.cooldown = cooldown = Cooldown(
             symbols=len(self._design.symbols), nanoseconds=self._design.strategy.cooldown_ns)
-        m.d.comb += self.ready.eq(cooldown.ready)
+        m.submodules.requests = requests = Requests(symbols=len(self._design.symbols))
+        connect(m, flipped(self.requests), requests.requests)
+        m.d.comb += self.ready.eq(cooldown.ready & requests.ready)
 
         update, valid = self.updates.payload, self.updates.valid
         if signal.USES_INDICATORS:
@@ -92,55 +100,89 @@ class Strategy(wiring.Component):
             ]
         m.d.comb += [signal.updates.payload.eq(update), signal.updates.valid.eq(valid)]
 
+        m.d.comb += [
+            requests.free.eq(~valid),
+            requests.write.eq(valid),
+            requests.symbol.eq(update.symbol),
+            requests.news.reference.eq(self._reference(update)),
+            requests.news.bid.eq(update.bid_price),
+        ]
+        for name in ("collar_lower", "collar_upper", "tradable", "short_restricted"):
+            m.d.comb += requests.news[name].eq(update[name])
+        candidates = self.candidates
+        host = self._slot(m, update, valid, requests)
+
         # What becomes of the update beside the signal, until the signal's wish is there.
-        changes_book, known, reference = Signal(), Signal(), Signal(32, reset_less=True)
-        use_mid = self._design.risk.reference == "mid"
+        changes_book, known = Signal(), Signal()
         m.d.sync += [
             changes_book.eq(valid & update.type.matches(*map(ord, BOOK_TYPES))),
             known.eq(update.bid_known & update.ask_known),
-            reference.eq((update.bid_price + update.ask_price) >> 1 if use_mid else update.last_trade),
         ]
         rest = signal.LATENCY - 1
         changes_book = delay(m, changes_book, rest, name="changes_book", reset=True)
         known = delay(m, known, rest, name="known")
-        reference = delay(m, reference, rest, name="reference")
-        tradable = delay(m, update.tradable, signal.LATENCY, name="tradable")
         m.d.comb += [
             cooldown.symbol.eq(delay(m, update.symbol, rest, name="cooldown_symbol")),
             cooldown.timestamp.eq(delay(m, update.timestamp, rest, name="cooldown_timestamp")),
         ]
-
         wanted, fired = Signal(), Signal()
         m.d.comb += [
             wanted.eq(changes_book & known & signal.wish.fire),
-            fired.eq(wanted & tradable & ~cooldown.cooling),
+            fired.eq(wanted & candidates.tradable & ~cooldown.cooling),
             cooldown.fired.eq(fired),
         ]
-        candidates, intent = self.candidates, self.intents.payload
-        m.d.comb += [
-            candidates.quantity.eq(self._design.strategy.quantity),
-            candidates.prices.eq(signal.wish.prices),
-            candidates.reference.eq(reference),
-        ]
-        for name in ("symbol", "collar_lower", "collar_upper"):
-            m.d.comb += candidates[name].eq(delay(m, update[name], signal.LATENCY, name=f"candidate_{name}"))
+
+        intent, asked = self.intents.payload, delay(m, requests.request, signal.LATENCY, name="asked")
+        sell = Mux(host, asked.side, signal.wish.side)
+        m.d.comb += Value.cast(candidates.prices).eq(
+            Mux(host, asked.price.replicate(2), Value.cast(signal.wish.prices)))
         m.d.sync += [
-            self.intents.valid.eq(fired),
-            intent.side.eq(signal.wish.side),
-            intent.price.eq(Mux(signal.wish.side, candidates.prices[Side.SELL], candidates.prices[Side.BUY])),
+            self.intents.valid.eq(fired | host),
+            intent.side.eq(sell),
+            intent.price.eq(Mux(sell, candidates.prices[Side.SELL], candidates.prices[Side.BUY])),
         ]
-        for name in ("symbol", "quantity", "reference", "collar_lower", "collar_upper"):
-            m.d.comb += intent[name].eq(delay(m, candidates[name], 1, name=name))
+        for name in Candidates.as_shape().members:
+            if name != "prices":
+                m.d.sync += intent[name].eq(candidates[name])
         for name in ("message", "timestamp"):
-            m.d.comb += intent[name].eq(delay(m, update[name], signal.LATENCY + 1, name=name))
+            last = Signal.like(update[name], name=f"last_{name}", init=-1 if name == "message" else 0)
+            slot = Signal.like(update[name], name=f"slot_{name}")
+            m.d.comb += slot.eq(Mux(valid, update[name], last))
+            m.d.sync += last.eq(slot)
+            m.d.comb += intent[name].eq(delay(m, slot, signal.LATENCY + 1, name=name))
 
         unknown, halted, cooling = Signal(), Signal(), Signal()
         m.d.sync += [
             unknown.eq(changes_book & ~known),
-            halted.eq(wanted & ~tradable),
-            cooling.eq(wanted & tradable & cooldown.cooling),
+            halted.eq(wanted & ~candidates.tradable),
+            cooling.eq(wanted & candidates.tradable & cooldown.cooling),
         ]
-        for name, event in (("intents", self.intents.valid), ("suppressed_unknown", unknown),
-                            ("suppressed_halt", halted), ("suppressed_cooldown", cooling)):
+        for name, event in (("intents", self.intents.valid & ~intent.host), ("suppressed_unknown", unknown),
+                            ("suppressed_halt", halted), ("suppressed_cooldown", cooling),
+                            ("requests", self.intents.valid & intent.host), ("requests_foreign", requests.foreign)):
             count(m, self.counters, name, event)
         return m
+
+    def _reference(self, update) -> Value:
+        """What the collars are around."""
+        middle = {"mid": ("bid_price", "ask_price"), "luld": ("collar_lower", "collar_upper")}
+        if names := middle.get(self._design.risk.reference):
+            return (update[names[0]] + update[names[1]]) >> 1
+        return update.last_trade
+
+    def _slot(self, m, update, valid, requests) -> Value:
+        """All of the candidates but their prices; whether they are the host's."""
+        request, market = requests.request, requests.market
+        gap = Signal()
+        slot = {
+            "symbol": Mux(valid, update.symbol, request.symbol),
+            "action": Mux(valid, Action.ENTER.value, request.action),
+            "host": ~valid,
+            "target": Mux(valid, 0, request.target),
+            "quantity": Mux(valid, self._design.strategy.quantity, request.quantity),
+            "gap": Mux(valid, update.gap, gap),
+        } | {name: Mux(valid, requests.news[name], market[name]) for name in Market.as_shape().members}
+        m.d.sync += gap.eq(slot["gap"])
+        for name, value in slot.items():
+            m.d.comb += self.candidates[name].eq(delay(m, value, self._signal.LATENCY, name=name))
+        return delay(m, requests.taken, self._signal.LATENCY, name="host", reset=True)

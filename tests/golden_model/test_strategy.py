@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from golden_model.strategy import SIGNALS, Strategy, imbalance
 from spec.config import Strategy as Parameters
 from spec.itch import BOOK_TYPES, MESSAGES
-from spec.records import INTENT, Side
+from spec.records import INTENT, REQUEST, Action, Side
 from tests.golden_model.build import nonzero, small, update
 
 PARAMETERS = {"numerator": 3, "denominator": 2, "quantity": 70, "max_spread": 200, "cooldown_ns": 1000}
@@ -48,11 +48,39 @@ def test_buying_goes_before_selling():
 
 
 def test_intent_carries_what_risk_needs(strategy):
-    i = strategy.update(quote(message=5, timestamp=9, symbol=2, collar_lower=1, collar_upper=2))
-    assert i == INTENT.tuple(message=5, timestamp=9, symbol=2, side=Side.BUY, quantity=70, price=10_100,
-                             reference=9_000, collar_lower=1, collar_upper=2)
+    i = strategy.update(quote(message=5, timestamp=9, symbol=2, collar_lower=1, collar_upper=2, short_restricted=1))
+    assert i == INTENT.tuple(
+        message=5, timestamp=9, symbol=2, action=Action.ENTER, host=0, target=0, side=Side.BUY, quantity=70,
+        price=10_100, reference=9_000, collar_lower=1, collar_upper=2, bid=10_000, tradable=1, gap=0,
+        short_restricted=1)
     mid = Strategy(design(risk={"reference": "mid"}))
     assert mid.update(quote(ask_price=10_101)).reference == 10_050
+    band = Strategy(design(risk={"reference": "luld"}))
+    assert band.update(quote(collar_lower=9_000, collar_upper=9_501)).reference == 9_250
+
+
+REQUEST_2 = REQUEST.tuple(symbol=2, action=Action.REPLACE, target=7, side=Side.SELL, quantity=30, price=9_900)
+
+
+def test_a_request_knows_what_the_last_update_of_its_symbol_said(strategy):
+    nothing = strategy.request(REQUEST_2)
+    assert nothing == INTENT.tuple(2**32 - 1, 0, *REQUEST_2[:2], 1, *REQUEST_2[2:], *[0] * 7)
+    strategy.update(quote(message=5, timestamp=9, symbol=2, collar_lower=1, collar_upper=2, tradable=0))
+    strategy.update(quote(message=6, timestamp=10, symbol=1, gap=1, bid_known=0, last_trade=5, short_restricted=1))
+    i = strategy.request(REQUEST_2)
+    assert i == INTENT.tuple(6, 10, 2, Action.REPLACE, 1, 7, Side.SELL, 30, 9_900, 9_000, 1, 2, 10_000, 0, 1, 0)
+    assert strategy.request(REQUEST_2._replace(symbol=1)).short_restricted == 1
+    assert nonzero(strategy.counters) == {"requests": 3, "suppressed_halt": 1, "suppressed_unknown": 1}
+
+
+def test_a_request_is_held_back_by_nothing_here(strategy):
+    assert strategy.update(quote(symbol=2))
+    assert strategy.request(REQUEST_2) and strategy.request(REQUEST_2), "no cooldown"
+
+
+def test_a_request_of_a_foreign_symbol_is_dropped(strategy):
+    assert strategy.request(REQUEST_2._replace(symbol=len(design().symbols))) is None
+    assert nonzero(strategy.counters) == {"requests_foreign": 1}
 
 
 def test_only_book_changes_are_evaluated():

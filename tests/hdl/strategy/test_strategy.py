@@ -53,8 +53,8 @@ def test_intent_follows_after_exactly_two_cycles_with_every_field(spread):
                quote(message=8, timestamp=5, symbol=0, bid_quantity=200, ask_quantity=300, **common)]
     intents, counters = trade(updates, spread=spread)
     assert intents == {
-        2: INTENT.tuple(7, 2**48 - 1, 3, Side.BUY, 70, 10_100, 9_000, 8_000, 12_000),
-        3 + spread: INTENT.tuple(8, 5, 0, Side.SELL, 70, 10_000, 9_000, 8_000, 12_000),
+        2: INTENT.tuple(7, 2**48 - 1, 3, 0, 0, 0, Side.BUY, 70, 10_100, 9_000, 8_000, 12_000, 10_000, 1, 0, 0),
+        3 + spread: INTENT.tuple(8, 5, 0, 0, 0, 0, Side.SELL, 70, 10_000, 9_000, 8_000, 12_000, 10_000, 1, 0, 0),
     }
     assert counters == counted(intents=2)
     assert Strategy(design=small()).LATENCY == 2
