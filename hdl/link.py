@@ -38,3 +38,10 @@ class Service(data.Struct):
     sequence: 32
     length: 16  #: octets of payload, which follow as beats aligned as in ``Sent``; 0 = none
     sum: 16  #: as in ``Sent``
+
+
+class Seen(data.Struct):
+    """Which decisions risk has made: what changes its state now is seen by the next."""
+
+    message: 32  #: of the last decision; 2**32 - 1 before the first
+    decision: 32  #: number of the next one

@@ -1,28 +1,33 @@
 """The tick-to-trade core: stages and the streams between them.
 
     rx -> feed -> messages -> book -> updates -> strategy -> intents -> risk -> decisions -> order -> tx
-               -> ahead    ->   |        |
-                                |        +-> indicators -> indicators, vwaps
-          snapshot, loads <-----+-> windows, depths
+               -> ahead    ->   |        |          |                     |                    |
+          snapshot, loads <-----+        |      requests               replies        sent, header, service
+               windows, depths           |                                |                    |
+                                         +-> indicators -> vwaps          +---- session <------+
+                                                                                   |
+                                                  session_rx, handovers, admin ----+-> sessions, inbox
 
-Every stage takes one record per cycle and answers after a fixed number of cycles; nothing on this path can wait except
-an order for a busy wire. See docs/tick-to-trade.md.
+Every stage on the first line takes one record per cycle and answers after a fixed number of cycles; nothing on it can
+wait except an order for a busy wire. See docs/tick-to-trade.md.
 """
 
 from amaranth import *
 from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out, connect
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec import records as spec
 from spec.config import Design
 from spec.counters import COUNTERS
 
 from .book import Book
+from .clock import Clock, Setting
 from .feed import Feed
 from .indicators import Indicators
 from .order import Order
 from .records import counters, layout, records
 from .risk import Risk
+from .session import Inbox, Session
 from .strategy import Strategy
 from .wire import RX, TX
 
@@ -39,17 +44,26 @@ class TickToTrade(wiring.Component):
     -------
     rx : In(RX)
         Market data, one beat per cycle at most; ready is always high.
+    session_rx : In(RX)
+        What the exchange answers on the order session's connection; ready is always high.
     tx : Out(TX)
-        Order frames.
-    snapshot : In(stream of SNAPSHOT)
-        Resting orders that the host knows of, for a start in mid-day; taken in cycles without a message.
-    kill : In(1)
-        Kill switch: latched, every order from the next decision on is refused until reset.
+        Order frames, and what TCP needs beside them.
+    snapshot, requests, symbol_limits, session_limits, handovers, admin : In(stream of ``spec.records.REQUESTS``)
+        What the host puts in, each with backpressure.
+    clock : In(stream of Setting)
+        Sets the time of day.
+    kill, kill_release : In(1)
+        Kill switch: engages and latches in any cycle in which ``kill`` is high; ``kill_release`` ends it if ``kill`` is low.
+    handback : In(1)
+        Give the order session back to the host, as soon as nothing is under way.
     ready : Out(1)
         The memories are swept after reset. Frames that begin earlier are counted and dropped.
-    messages, updates, windows, depths, loads, indicators, vwaps, intents, decisions, orders : Out(records)
+    inbox : Out(stream of Inbox)
+        Octets of the session's messages that are the host's business.
+    messages, updates, windows, depths, loads, indicators, vwaps, intents, decisions, symbol_limits_set,
+    session_limits_set, kills, positions, orders, sessions : Out(records)
         The stage boundaries, for the host and for comparison.
-    feed_counters ... order_counters : Out(64 bit each)
+    feed_counters ... session_counters : Out(64 bit each)
         As ``spec.counters`` lists them.
     """
 
@@ -58,41 +72,78 @@ class TickToTrade(wiring.Component):
             raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self.design = design
         super().__init__(
-            {"rx": In(RX), "tx": Out(TX), "snapshot": In(stream.Signature(layout(spec.SNAPSHOT))), "kill": In(1),
-             "ready": Out(1)}
+            {"rx": In(RX), "session_rx": In(RX), "tx": Out(TX), "clock": In(stream.Signature(Setting)),
+             "kill": In(1), "kill_release": In(1), "handback": In(1), "ready": Out(1),
+             "inbox": Out(stream.Signature(Inbox, always_ready=True))}
+            | {record.stream: In(stream.Signature(layout(record))) for record in spec.REQUESTS}
             | {record.stream: Out(records(record)) for record in spec.RECORDS}
             | {f"{stage}_counters": Out(counters(stage)) for stage in COUNTERS}
         )
 
     def elaborate(self, platform):
         m = Module()
+        m.submodules.clock = clock = Clock(design=self.design)
         m.submodules.feed = feed = Feed(design=self.design)
         m.submodules.book = book = Book(design=self.design)
         m.submodules.indicators = indicators = Indicators(design=self.design)
         m.submodules.strategy = strategy = Strategy(design=self.design)
         m.submodules.risk = risk = Risk(design=self.design)
         m.submodules.order = order = Order(design=self.design)
+        m.submodules.session = session = Session(design=self.design)
 
-        connect(m, wiring.flipped(self.rx), feed.rx)
+        # The path of a tick.
+        connect(m, flipped(self.rx), feed.rx)
         m.d.comb += book.ahead.eq(feed.ahead)
         connect(m, feed.messages, book.messages)
-        connect(m, wiring.flipped(self.snapshot), book.snapshot)
-        connect(m, book.updates, indicators.updates)
         connect(m, book.updates, strategy.updates)
+        connect(m, book.updates, indicators.updates)
         connect(m, indicators.indicators, strategy.indicators)
+        m.d.comb += risk.candidates.eq(strategy.candidates)
         connect(m, strategy.intents, risk.intents)
         connect(m, risk.decisions, order.decisions)
-        connect(m, order.tx, wiring.flipped(self.tx))
+        connect(m, order.tx, flipped(self.tx))
 
+        # The exchange's answers.
+        connect(m, flipped(self.session_rx), session.rx)
+        connect(m, session.replies, risk.replies)
+        connect(m, book.updates, risk.updates)
         m.d.comb += [
-            risk.candidates.eq(strategy.candidates),
+            order.header.eq(session.header),
+            order.begin.eq(session.begin),
+            session.sent.eq(order.sent),
+            session.next_sequence.eq(order.next_sequence),
+            session.next_msg_seq_num.eq(order.next_msg_seq_num),
+            session.idle.eq(order.idle),
+            session.seen.eq(risk.seen),
+        ]
+        connect(m, session.service, order.service)
+        connect(m, session.again, order.again)
+        connect(m, session.admin, order.admin)
+        connect(m, session.inbox, flipped(self.inbox))
+
+        # What may hold an order back, and the time of day.
+        m.d.comb += [
             risk.kill.eq(self.kill),
-            risk.queue_full.eq(order.queue_full),
-            self.ready.eq(book.ready & indicators.ready & strategy.ready & risk.ready),
+            risk.release.eq(self.kill_release),
+            risk.heard.eq(feed.heard),
+            risk.queue_full.eq(order.queue_full | session.full),
+            risk.no_session.eq(session.no_session),
+            risk.session_lost.eq(session.session_lost),
+            session.handback.eq(self.handback),
+            self.ready.eq(book.ready & indicators.ready & strategy.ready & risk.ready & session.ready),
             feed.enabled.eq(self.ready),
         ]
+        m.d.comb += [stage.time.eq(clock.time) for stage in (risk, order, session)]
+        connect(m, flipped(self.clock), clock.set)
+
+        # The host's requests.
+        for name, stage in (("snapshot", book), ("requests", strategy), ("symbol_limits", risk),
+                            ("session_limits", risk), ("handovers", session)):
+            connect(m, flipped(getattr(self, name)), getattr(stage, name))
+        connect(m, flipped(self.admin), session.host_admin)
+
         stages = {"feed": feed, "book": book, "indicators": indicators, "strategy": strategy, "risk": risk,
-                  "order": order}
+                  "order": order, "session": session}
         for record in spec.RECORDS:
             tap, source = getattr(self, record.stream), getattr(stages[record.stage], record.stream)
             m.d.comb += [tap.payload.eq(source.payload), tap.valid.eq(source.valid)]

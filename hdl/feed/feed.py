@@ -57,6 +57,9 @@ class Feed(wiring.Component):
         Of the message that may come on ``messages`` in the next cycle, while it is judged: a beat's cycle 2, with
         integers in host order. At most two levels of logic behind registers. However dense the traffic, ``valid`` is
         low in 5 of 13 cycles, since a block has 13 octets at least, and in 13 of 21 over deletes back to back.
+    heard
+        A datagram of the feed was accepted, heartbeats included: the edge at which its MoldUDP64 header is complete,
+        plus 3 cycles.
     counters
         As ``spec.counters.FEED``; up to four cycles behind the wire.
     """
@@ -72,6 +75,7 @@ class Feed(wiring.Component):
             "enabled": In(1),
             "messages": Out(records(MESSAGE)),
             "ahead": Out(Ahead),
+            "heard": Out(1),
             "counters": Out(counters("feed")),
         })
 
@@ -122,6 +126,8 @@ class Feed(wiring.Component):
             sequence.fits.eq(type_check.fits),
             sequence.damaged.eq(checks.frame_error),
         ]
+
+        m.d.comb += self.heard.eq(checks.accept)
 
         ordinal = Signal(32)
         m.d.sync += ordinal.eq(ordinal + sequence.deliver)

@@ -38,5 +38,5 @@ def compile_harness(verilog: Path, directory: Path, *, toplevel: str, harness: s
         header.write_text(ports.header())
     here = Path(__file__).parent
     return simulators.verilate(verilog=verilog, toplevel=toplevel, harness=here / harness,
-                               headers=[header, here / "boundary.h"], build_dir=Path(directory), trace=waves,
+                               headers=[header, here / "boundary.h", here / "inputs.h"], build_dir=Path(directory), trace=waves,
                                savable=waves)

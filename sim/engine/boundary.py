@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from spec.counters import COUNTERS
-from spec.records import RECORDS, Record
+from spec.records import RECORDS, REQUESTS, Record
 
 from . import unpack
 
@@ -33,12 +33,14 @@ class Ports:
     streams: tuple[Record, ...] = RECORDS
     counters: tuple[str, ...] = tuple(COUNTERS)  #: stages
     alone: bool = False  #: a stage by itself, whose port is named ``counters``
+    inputs: tuple[str, ...] = (*(record.stream for record in REQUESTS), "clock")  #: streams of the host
 
     def header(self) -> str:
         """``ports.h`` for boundary.h."""
         streams = " ".join(f"X({record.stream})" for record in self.streams)
         counters = " ".join("X(counters)" if self.alone else f"X({stage}_counters)" for stage in self.counters)
-        return f"#define STREAMS(X) {streams}\n#define COUNTERS(X) {counters}\n"
+        inputs = " ".join(f"X({name})" for name in self.inputs)
+        return f"#define STREAMS(X) {streams}\n#define COUNTERS(X) {counters}\n#define INPUTS(X) {inputs}\n"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ using Wave = VerilatedVcdC;
 #endif
 
 #include "boundary.h"
+#include "inputs.h"
 
 namespace {
 
@@ -76,6 +77,38 @@ public:
 
 }  // namespace
 
+struct SessionRx {  // frames on their way to the order session's RX, beat by beat
+    struct Frame {
+        std::vector<uint8_t> octets;
+        uint64_t gap;  // idle cycles before it
+        bool bad;
+    };
+    std::deque<Frame> waiting;
+    uint64_t at = 0;  // octet of the first frame
+
+    void drive(Vtickwire& top) {
+        top.session_rx_tvalid = !waiting.empty() && !waiting.front().gap;
+        if (!waiting.empty() && waiting.front().gap) --waiting.front().gap;
+        if (!top.session_rx_tvalid) return;
+        const auto& frame = waiting.front();
+        const uint64_t lanes = std::min<uint64_t>(8, frame.octets.size() - at);
+        uint64_t data = 0;
+        std::memcpy(&data, frame.octets.data() + at, lanes);
+        top.session_rx_tdata = data;
+        top.session_rx_tkeep = 0xff >> (8 - lanes);
+        top.session_rx_tlast = at + 8 >= frame.octets.size();
+        top.session_rx_tuser = top.session_rx_tlast && frame.bad;
+    }
+
+    void take(const Vtickwire& top) {
+        if (!top.session_rx_tvalid || !top.session_rx_tready) return;
+        at += 8;
+        if (!top.session_rx_tlast) return;
+        waiting.pop_front();
+        at = 0;
+    }
+};
+
 struct Tx {  // order frames as they are put together from beats
     std::vector<uint8_t> octets;  // the unfinished frame's included
     Words frames;                 // tx_columns per finished frame
@@ -116,6 +149,8 @@ struct Snapshot {
     std::vector<uint8_t> state;
     Pattern rx_pattern, tx_pattern;
     Tx tx;
+    SessionRx session_rx;
+    Inputs inputs;
 };
 
 struct Engine {
@@ -128,6 +163,8 @@ struct Engine {
     Streams streams;
     Words beats;  // cycle at which each RX beat was accepted
     Tx tx;
+    SessionRx session_rx;
+    Inputs inputs;
 
 #if VM_TRACE
     std::unique_ptr<Wave> wave;
@@ -145,8 +182,7 @@ struct Engine {
 #endif
         top = std::make_unique<Vtickwire>(&context);
         top->clk = 0;
-        top->kill = 0;
-        top->snapshot_valid = 0;  // no host loads a snapshot here
+        top->kill = top->kill_release = top->handback = 0;
         idle_rx();
     }
     ~Engine() { top->final(); }
@@ -158,12 +194,16 @@ struct Engine {
         Vtickwire& t = *top;
         t.clk = 0;
         t.tx_tready = tx_pattern(cycle);
+        session_rx.drive(t);
+        inputs.drive(t);
         t.eval();
         dump(0);
         const bool ready = t.rx_tready;
         held_back += t.rx_tvalid && !ready;
         streams.sample(t, cycle);
         if (t.tx_tvalid) tx.take(t, cycle);
+        session_rx.take(t);
+        inputs.take(t);
         t.clk = 1;
         t.eval();
         dump(500);
@@ -217,6 +257,25 @@ void engine_patterns(Engine* e, uint64_t rx, uint64_t rx_length, uint64_t tx, ui
 }
 
 void engine_kill(Engine* e, int on) { e->top->kill = on; }
+void engine_release(Engine* e, int on) { e->top->kill_release = on; }
+void engine_handback(Engine* e, int on) { e->top->handback = on; }
+
+// Records of `width` words each, offered on a host's stream after those that still wait there.
+void engine_put(Engine* e, int input, const uint64_t* words, uint64_t width, uint64_t count) {
+    e->inputs.put(input, words, width, count);
+}
+
+// A frame for the order session's RX, `gap` idle cycles after the one before it.
+void engine_session(Engine* e, const uint8_t* octets, uint64_t length, uint64_t gap, int bad) {
+    e->session_rx.waiting.push_back({{octets, octets + length}, gap, bad != 0});
+}
+
+// Frames and records that the core has not taken yet.
+uint64_t engine_waiting(const Engine* e) {
+    uint64_t count = e->session_rx.waiting.size();
+    for (const auto& each : e->inputs.waiting) count += each.size();
+    return count;
+}
 
 // Returns how many frames were taken: `count` unless the core stopped accepting.
 uint64_t engine_frames(Engine* e, const uint8_t* octets, const uint32_t* lengths, const uint32_t* gaps,
@@ -288,7 +347,7 @@ int engine_wave_close(Engine* e) {
 
 Snapshot* engine_save(Engine* e) {
 #if VM_TRACE
-    auto* snapshot = new Snapshot{{}, e->rx_pattern, e->tx_pattern, e->tx};
+    auto* snapshot = new Snapshot{{}, e->rx_pattern, e->tx_pattern, e->tx, e->session_rx, e->inputs};
     Save to{snapshot->state};
     to << e->cycle << *e->top;
     return snapshot;
@@ -305,6 +364,8 @@ void engine_restore(Engine* e, const Snapshot* snapshot) {
     e->rx_pattern = snapshot->rx_pattern;
     e->tx_pattern = snapshot->tx_pattern;
     e->tx = snapshot->tx;
+    e->session_rx = snapshot->session_rx;
+    e->inputs = snapshot->inputs;
 #endif
 }
 

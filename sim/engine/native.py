@@ -96,6 +96,11 @@ class Engine(Module):
     FUNCTIONS = (
         ("engine_patterns", None, pointer, u64, u64, u64, u64),
         ("engine_kill", None, pointer, ctypes.c_int),
+        ("engine_release", None, pointer, ctypes.c_int),
+        ("engine_handback", None, pointer, ctypes.c_int),
+        ("engine_put", None, pointer, ctypes.c_int, pointer, u64, u64),
+        ("engine_session", None, pointer, text, u64, u64, ctypes.c_int),
+        ("engine_waiting", u64, pointer),
         ("engine_frames", u64, pointer, text, pointer, pointer, pointer, u64),
         ("engine_held_back", u64, pointer),
         ("engine_beats", u64, pointer, pointer),
@@ -136,6 +141,32 @@ class Engine(Module):
     def kill(self, on: bool = True) -> None:
         """Drive the kill switch from the next edge on."""
         self._lib.engine_kill(self._engine, on)
+
+    def release(self, on: bool = True) -> None:
+        """Drive the kill switch's release from the next edge on."""
+        self._lib.engine_release(self._engine, on)
+
+    def handback(self, on: bool = True) -> None:
+        """Ask for the order session from the next edge on, or no longer."""
+        self._lib.engine_handback(self._engine, on)
+
+    def put(self, stream: str, records: Iterable[int], bits: int) -> None:
+        """Offer packed records of ``bits`` on a host's stream; they go in one after another while time passes."""
+        words = -(-bits // 64)
+        octets = b"".join(record.to_bytes(8 * words, "little") for record in records)
+        column = np.frombuffer(octets, np.uint64)
+        self._lib.engine_put(self._engine, self.ports.inputs.index(stream), column.ctypes.data, words,
+                             len(column) // words)
+
+    def session(self, frames: Iterable[bytes], gap: int = 0) -> None:
+        """Offer frames on the order session's RX, each ``gap`` idle cycles after the one before; while time passes."""
+        for frame in frames:
+            self._lib.engine_session(self._engine, frame, len(frame), gap, 0)
+
+    @property
+    def waiting(self) -> int:
+        """Frames and records of ``put`` and ``session`` that the core has not taken yet."""
+        return self._lib.engine_waiting(self._engine)
 
     def capture(self) -> Capture:
         """Everything observed since the last call, and forget it here. An unfinished order frame comes next time."""
