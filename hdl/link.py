@@ -30,6 +30,7 @@ class Sent(data.Struct):
     sequence: 32  #: of the segment's first octet; the same in all its beats, as ``length``
     length: 16  #: octets of payload in the segment
     sum: 16  #: at ``last``: one's complement sum of the payload, its first octet taken as a high one, not inverted
+    acknowledgment: 32  #: in its frame's header; the same in all its beats
 
 
 class Service(data.Struct):

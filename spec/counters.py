@@ -125,25 +125,30 @@ ORDER = {
 
 SESSION = {
     "frames": "frames that ended on the order session's RX",
-    # One of the following at most per frame: the first that applies, in this order.
-    "frame_foreign": "not IPv4 and TCP between the session's two addresses and ports",
+    # One of the following at most per frame: the first that applies, in this order. Fields are looked for where they
+    # stand behind at most one 802.1Q tag and a header of 5 words.
+    "frame_foreign": "not IPv4 and TCP between the session's two addresses and ports, or ended before the ports did",
     "frame_ip_header": "IPv4 version, header length other than 5 words, a fragment, or header checksum wrong",
-    "frame_length": "ended before its IPv4 total length, or that is too short for its headers, or above the maximum",
+    "frame_length": "ended before its IPv4 total length, or that is below 40 octets or its TCP header's end, or above "
+                    "feed.max_ip_length, or a TCP header of less than 5 words",
     "frame_error": "the MAC flagged the frame (bad frame check sequence) at its last beat",
     "frame_checksum": "TCP checksum wrong",
     "frame_closed": "the core does not hold the session",
     "segments": "segments that passed all of the above",
-    # What a segment may be beside.
+    # What a segment may be beside. The first three end its life; RST and SYN go before acknowledgment_beyond.
+    "segment_old": "segments whose timestamp is older than the last (PAWS), RST not among them: dropped, acknowledged",
+    "acknowledgment_beyond": "acknowledgments of what was never sent; the segment is dropped, acknowledged",
+    "segment_unacknowledging": "segments without ACK, RST and SYN not among them: dropped",
+    "acknowledgment_duplicate": "no payload, SYN or FIN, acknowledges up to where all before did, same window, "
+                                "something is under way (RFC 5681, section 2)",
     "segment_duplicate": "segments with payload all of which was received before",
     "segment_early": "segments with payload beyond a hole: dropped, and asked for again",
-    "segment_full": "segments with payload that the receive buffer had no room for",
-    "acknowledgment_duplicate": "acknowledgments of what was acknowledged before, while something is under way",
-    "acknowledgment_beyond": "acknowledgments of what was never sent; the segment is dropped",
+    "segment_full": "segments with payload that the receive buffer had no room for: dropped",
     "octets": "octets of payload received in order",
-    "packets": "SoupBinTCP packets or FIX messages",
+    "packets": "SoupBinTCP packets or FIX messages, whole and well-formed",
     "packet_malformed": "packets or messages that are none: the session is lost",
     "packet_sequence": "FIX messages with another MsgSeqNum than expected: handed to the host only",
-    "messages_inbox": "packets or messages handed to the host",
+    "messages_inbox": "packets or messages handed to the host: all that are well-formed",
     "messages_unknown": "application messages of a type that means nothing to risk",
     "replies": "replies handed to risk",
     "timeouts": "retransmission timeouts",
