@@ -1,6 +1,6 @@
 """What the stages of the order session say to each other: session knows the connection, order writes the frames."""
 
-from amaranth.lib import data
+from amaranth.lib import data, stream
 
 
 class Header(data.Struct):
@@ -46,3 +46,7 @@ class Seen(data.Struct):
 
     message: 32  #: of the last decision; 2**32 - 1 before the first
     decision: 32  #: number of the next one
+
+
+BEGIN = stream.Signature(Begin, always_ready=True)
+SENT = stream.Signature(Sent, always_ready=True)
