@@ -53,7 +53,7 @@ class TickToTrade(wiring.Component):
     clock : In(stream of Setting)
         Sets the time of day.
     kill, kill_release : In(1)
-        Kill switch: engages and latches in any cycle in which ``kill`` is high; ``kill_release`` ends it if ``kill`` is low.
+        Kill switch: engages and latches while ``kill`` is high; ``kill_release`` ends it if ``kill`` is low.
     handback : In(1)
         Give the order session back to the host, as soon as nothing is under way.
     ready : Out(1)
@@ -109,13 +109,13 @@ class TickToTrade(wiring.Component):
         connect(m, book.updates, risk.updates)
         m.d.comb += [
             order.header.eq(session.header),
-            order.begin.eq(session.begin),
-            session.sent.eq(order.sent),
             session.next_sequence.eq(order.next_sequence),
             session.next_msg_seq_num.eq(order.next_msg_seq_num),
             session.idle.eq(order.idle),
             session.seen.eq(risk.seen),
         ]
+        connect(m, session.begin, order.begin)
+        connect(m, order.sent, session.sent)
         connect(m, session.service, order.service)
         connect(m, session.again, order.again)
         connect(m, session.admin, order.admin)
@@ -124,7 +124,7 @@ class TickToTrade(wiring.Component):
         # What may hold an order back, and the time of day.
         m.d.comb += [
             risk.kill.eq(self.kill),
-            risk.release.eq(self.kill_release),
+            risk.kill_release.eq(self.kill_release),
             risk.heard.eq(feed.heard),
             risk.queue_full.eq(order.queue_full | session.full),
             risk.no_session.eq(session.no_session),
