@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from spec import itch, wire
 from spec.counters import COUNTERS
-from spec.records import MAX_PAYLOAD, RECORDS, Record, Refusal
+from spec.records import RECORDS, Record, Refusal
 
 from .differences import MESSAGE_MASK, Difference, Places
 from .engine import Capture, OrderFrame, Stream
-from .order_frames import PAYLOAD_AT, name_octet
+from .order_frames import name_octet
 
 STREAMS = tuple(record.stream for record in RECORDS)
 TX = "tx"  #: the pseudo-stream of order frames
@@ -211,14 +211,7 @@ class Comparison:
                     for part, *values in _octet_fields(a, b):
                         self._say("value", record.stream, part, *values, message, cycle)
                 elif name == "refusals":
-                    full = (a ^ b) & b & Refusal.ORDER_QUEUE_FULL
-                    self._say("queue full" if full else "value", record.stream, name, _refusals(a), _refusals(b),
-                              message, cycle)
-                elif name == "payload":
-                    for i, (x, y) in enumerate(zip(_octets(a), _octets(b), strict=True)):
-                        if x != y:
-                            self._say("value", record.stream, name_octet(PAYLOAD_AT + i), f"0x{x:02x}", f"0x{y:02x}",
-                                      message, cycle)
+                    self._say("value", record.stream, name, _refusals(a), _refusals(b), message, cycle)
                 else:
                     self._say("value", record.stream, name, a, b, message, cycle)
 
@@ -234,7 +227,7 @@ class Comparison:
                 self._say("value", TX, "length", len(octets), len(frame.octets), message, frame.offered)
             for i, (a, b) in enumerate(zip(octets, frame.octets, strict=False)):
                 if a != b:
-                    self._say("value", TX, name_octet(i), f"0x{a:02x}", f"0x{b:02x}", message, frame.offered)
+                    self._say("value", TX, name_octet(octets, i), f"0x{a:02x}", f"0x{b:02x}", message, frame.offered)
 
     def _say(self, kind, stream, name, expected, got, message, cycle) -> None:
         place = self.places.get(message)
@@ -255,10 +248,6 @@ def _order(difference: Difference) -> tuple[int, int]:
     """Earliest message first, then upstream first; counters and verdicts concern no message and come last."""
     message = _AFTER_ALL if difference.message is None else difference.message
     return message, _RANK.get(difference.stream, len(_RANK) + list(COUNTERS).index(difference.stage))
-
-
-def _octets(payload: int) -> bytes:
-    return payload.to_bytes(MAX_PAYLOAD, "little")
 
 
 def _refusals(bits: int) -> str:

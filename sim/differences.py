@@ -39,8 +39,8 @@ class Places:
 class Difference:
     """One value that differs, or one record or frame that only one side has.
 
-    ``kind`` is ``value``, ``missing`` (hardware did not say it), ``surplus`` (the model did not), ``queue full``,
-    ``counter``, ``held back``, ``impossible`` (the book says that it did what cannot be done) or ``nothing compared``.
+    ``kind`` is ``value``, ``missing`` (hardware did not say it), ``surplus`` (the model did not), ``counter``,
+    ``held back``, ``impossible`` (the book says that it did what cannot be done) or ``nothing compared``.
     """
 
     kind: str
@@ -61,7 +61,5 @@ class Difference:
         what = {
             "missing": f"{self.stream}: missing: expected {self.expected}",
             "surplus": f"{self.stream}: surplus: got {self.got}",
-            "queue full": f"{self.stream}.{self.field}: order queue full, the replay ran faster than orders can leave: "
-                          f"expected {self.expected}, got {self.got}",
         }.get(self.kind, f"{self.stream}.{self.field}: expected {self.expected}, got {self.got}")
         return f"{self.stage}{where}: {what}{when}"

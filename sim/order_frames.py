@@ -1,44 +1,61 @@
-"""Order frames taken apart by the tables: Ethernet, IPv4, TCP, SoupBinTCP, OUCH 5.0."""
+"""Frames of the order session taken apart by the tables: Ethernet, IPv4, TCP, and SoupBinTCP with OUCH 5.0 or FIX."""
 
 from typing import NamedTuple
 
-from spec import ethernet, ouch, soupbintcp, wire
+from spec import ethernet, fix, ouch, soupbintcp, wire
 
-_ENTER = ouch.CLIENT["O"]
-_LAYERS = []  #: (octet of the frame at which it begins, layout)
-_at = 0
-for _layout in (ethernet.ETHERNET, ethernet.IPV4, ethernet.TCP, soupbintcp.HEADER, _ENTER):
-    _LAYERS.append((_at, _layout))
-    _at += _layout.length
-PAYLOAD_AT, _ENTER_AT = _LAYERS[-2][0], _LAYERS[-1][0]  #: octet of the frame where the TCP payload begins
+_IPV4_AT = ethernet.ETHERNET.length
+_TCP_AT = _IPV4_AT + ethernet.IPV4.length
+_OPTIONS_AT = _TCP_AT + ethernet.TCP.length
+_WORD = 4  #: octets
 
 
-class DecodedOrder(NamedTuple):
-    """An enter-order message as it left on TX. ``price`` in 1/10 000 dollar."""
+class Segment(NamedTuple):
+    """What a frame carries of the connection."""
 
-    user_ref_num: int
-    side: str
-    quantity: int
-    symbol: str
-    price: int
-    cl_ord_id: str
-    tcp_sequence: int
+    sequence: int
+    acknowledgment: int
+    window: int
+    ts_value: int  #: 0 without the timestamps option
+    payload_at: int  #: octet of the frame
+    length: int  #: octets of payload
 
 
-def decode(frame: bytes) -> DecodedOrder | None:
-    """The order in a frame, or ``None`` if the frame holds no OUCH enter order where one belongs."""
-    if len(frame) < _ENTER_AT + _ENTER.length or frame[_ENTER_AT : _ENTER_AT + 1] != b"O":
+def segment(frame: bytes) -> Segment | None:
+    """The TCP segment in a frame of ours; ``None`` if that is not whole."""
+    if len(frame) < _OPTIONS_AT:
         return None
-    order = wire.read(_ENTER, frame[_ENTER_AT:])
-    tcp = wire.read(ethernet.TCP, frame[_LAYERS[2][0] :])
-    return DecodedOrder(order["user_ref_num"], order["side"], order["quantity"], order["symbol"].strip(),
-                        order["price"], order["cl_ord_id"].strip(), tcp["sequence"])
+    tcp = wire.read(ethernet.TCP, frame[_TCP_AT:])
+    end = _IPV4_AT + wire.read(ethernet.IPV4, frame[_IPV4_AT:])["total_length"]
+    payload_at = _TCP_AT + _WORD * (tcp["offset_flags"] >> 12)
+    if not _OPTIONS_AT <= payload_at <= end <= len(frame):
+        return None
+    options = frame[_OPTIONS_AT:payload_at]
+    stamp = int.from_bytes(options[4:8], "big") if options.startswith(ethernet.TCP_TIMESTAMPS) else 0
+    return Segment(tcp["sequence"], tcp["acknowledgment"], tcp["window"], stamp, payload_at, end - payload_at)
 
 
-def name_octet(at: int) -> str:
-    """What octet ``at`` of an order frame belongs to: ``octet 38 (TCP sequence)``."""
-    for start, layout in reversed(_LAYERS):
+def name_octet(frame: bytes, at: int) -> str:
+    """What octet ``at`` of a frame belongs to: ``octet 38 (TCP sequence)``."""
+    layers = [(0, ethernet.ETHERNET), (_IPV4_AT, ethernet.IPV4), (_TCP_AT, ethernet.TCP)]
+    if whole := segment(frame):
+        if _OPTIONS_AT <= at < whole.payload_at:
+            return f"octet {at} (TCP options)"
+        if at >= whole.payload_at + whole.length:
+            return f"octet {at} (padding)"
+        if frame.startswith(f"8={fix.BEGIN_STRING}".encode(), whole.payload_at):
+            return f"octet {at} (FIX tag {_tag(frame[whole.payload_at :], at - whole.payload_at)})"
+        message_at = whole.payload_at + soupbintcp.HEADER.length
+        layers.append((whole.payload_at, soupbintcp.HEADER))
+        if message := ouch.CLIENT.get(chr(frame[message_at])) if message_at < len(frame) else None:
+            layers.append((message_at, message))
+    for start, layout in reversed(layers):
         for field in layout.fields:
             if start + field.offset <= at < start + field.end:
                 return f"octet {at} ({layout.name} {field.name})"
     return f"octet {at} (appendage)"
+
+
+def _tag(message: bytes, at: int) -> str:
+    start = message.rfind(fix.SOH, 0, at) + 1
+    return message[start : message.find(b"=", start)].decode(errors="replace")

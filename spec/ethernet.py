@@ -56,3 +56,5 @@ TCP = Layout("TCP", 20, "RFC 9293 section 3.1", fields(
     ("urgent", 2),
 ))
 TCP_PSH_ACK = 0x5018  #: data offset 5 words, flags PSH and ACK
+#: What the option of RFC 7323, section 3.2, begins with; value and echo follow, 4 octets each. Appendix A aligns it.
+TCP_TIMESTAMPS = bytes([1, 1, 8, 10])

@@ -1,0 +1,43 @@
+"""What the hardware says of moments, for the model to follow: when replies, limits and kills took effect, what the time
+was and what the wire and the session were like when an order was judged, and in which order messages left.
+"""
+
+from golden_model.core import Conditions, Core
+from spec.records import (
+    DECISION,
+    INTENT,
+    KILL,
+    ORDER,
+    POSITION,
+    SESSION_LIMIT_SET,
+    SESSION_STATE,
+    SYMBOL_LIMIT_SET,
+    Refusal,
+)
+
+from .engine import Capture
+
+#: Streams of what takes effect between two decisions; of the same cycle the first comes first.
+RECORDS = (SESSION_STATE, POSITION, SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL)
+_HOST = INTENT.tuple._fields.index("host")
+
+
+def tell(core: Core, got: Capture) -> None:
+    """Tell ``core`` of a batch whose frames it has not seen."""
+    moments = []
+    for rank, record in enumerate(RECORDS):
+        stream = got.streams[record.stream]
+        moments += [(cycle, rank, record.tuple(*row))
+                    for cycle, row in zip(stream.cycles.tolist(), stream.rows, strict=True)]
+    core.moments.extend(moment for *_, moment in sorted(moments, key=lambda entry: entry[:2]))
+    for row in got.streams["decisions"].rows:
+        core.conditions[(decision := DECISION.tuple(*row)).decision] = conditions(decision)
+    core.requests.extend(INTENT.tuple(*row) for row in got.streams["intents"].rows if row[_HOST])
+    core.sent.extend(ORDER.tuple(*row) for row in got.streams["orders"].rows)
+
+
+def conditions(decision) -> Conditions:
+    """What a ``Decision`` says of the moment in which it was made."""
+    refused = [bool(decision.refusals & refusal)
+               for refusal in (Refusal.ORDER_QUEUE_FULL, Refusal.NO_SESSION, Refusal.STALE_DATA)]
+    return Conditions(decision.time, *refused)
