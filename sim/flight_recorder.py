@@ -26,14 +26,14 @@ class FlightRecorder:
     def __init__(self, path: Path):
         self.path = Path(path)
         self.written: tuple[int, int] | None = None  #: cycles [first, end) in the file
-        self._batches: deque[tuple[Snapshot, Batch]] = deque()
+        self._batches: deque[tuple[Snapshot, Batch, list[bytes]]] = deque()
         self._window: tuple[int, int] | None = None
 
-    def before(self, core: Engine, batch: Batch) -> None:
-        """``core`` is about to be sent ``batch``."""
+    def before(self, core: Engine, batch: Batch, answers: list[bytes]) -> None:
+        """``core`` is about to be sent ``batch``, and ``answers`` on the order session."""
         while len(self._batches) >= _KEPT and not self._window:
             self._batches.popleft()
-        self._batches.append((core.save(), batch))
+        self._batches.append((core.save(), batch, answers))
 
     def aim(self, cycle: int) -> None:
         """Show ``cycle``."""
@@ -44,14 +44,16 @@ class FlightRecorder:
         if not self._window or not self._batches or (core.cycle < self._window[1] and not final):
             return
         first, end = self._window
-        snapshots = [snapshot for snapshot, _ in self._batches]
+        snapshots = [snapshot for snapshot, *_ in self._batches]
         start = max((i for i, snapshot in enumerate(snapshots) if snapshot.cycle <= first), default=0)
         again = Engine(core.library, ports=core.ports)
         again.restore(snapshots[start])
         again.wave(self.path, first, end)
-        for _, batch in list(self._batches)[start:]:
+        ends = [snapshot.cycle for snapshot in snapshots[start + 1 :]] + [end]
+        for (_, batch, answers), until in zip(list(self._batches)[start:], ends, strict=True):
             if again.cycle < end:
+                again.session(answers)
                 again.send(batch)
-        again.idle(max(0, end - again.cycle))
+                again.idle(max(0, until - again.cycle))
         again.wave_end()
         self.written, self._window = (max(first, snapshots[start].cycle), end), None

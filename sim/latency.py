@@ -18,6 +18,7 @@ from spec.records import UPDATE
 
 from .differences import MESSAGE_MASK
 from .engine import Capture, OrderFrame, Stream
+from .order_frames import segment
 
 #: Row of the table, where it begins, where it ends, key of its budget.
 STAGES = (
@@ -34,6 +35,12 @@ TRANSMIT, TICK_TO_TRADE = "transmit", "tick to trade (EOT to SOF)"
 FIRST_TO_FIRST, WAIT = "tick to trade (SOM to SOF)", "wait for the wire"
 _STREAMS = ("messages", "updates", "indicators", "vwaps", "intents", "decisions", "orders")
 _KEEP = 1 << 17  #: records of a stream that a later record may still refer to
+
+
+def carries_payload(frame: OrderFrame) -> bool:
+    """Not a bare TCP acknowledgment."""
+    part = segment(frame.octets)
+    return part is None or part.length > 0
 
 
 class Histogram:
@@ -172,7 +179,7 @@ class Latency:
     jitter : list[Jitter]
         The first orders that break it; ``broken`` counts all.
     split : int
-        Order frames whose beats did not follow one another although TX was ready.
+        Order frames, and none else, whose beats did not follow one another although TX was ready.
     """
 
     design: Design
@@ -191,10 +198,11 @@ class Latency:
         self._on_the_way: deque[_Ordered] = deque()
         self._wire_free = 0  # first edge at which the wire is idle again
 
-    def add(self, got: Capture, messages: np.ndarray, som: np.ndarray, eot: np.ndarray) -> list[tuple[int, int]]:
+    def add(self, got: Capture, messages: np.ndarray, som: np.ndarray,
+            eot: np.ndarray) -> list[tuple[int, int, OrderFrame]]:
         """Measure a batch whose messages, by number, had their first and last octet accepted at ``som`` and ``eot``.
 
-        Returns (message, tick to trade in cycles) of each order frame of the batch.
+        Returns (message, tick to trade in cycles, frame) of each order that a message caused and that left.
         """
         self._trails["som"].extend(messages, som)
         self._trails["eot"].extend(messages, eot)
@@ -209,14 +217,20 @@ class Latency:
         self._depths.add(got.streams["updates"], got.streams["depths"])
         orders = numbers["orders"]
         (eots, known), (soms, _) = self._trails["eot"].find(orders), self._trails["som"].find(orders)
+        known &= got.streams["orders"].columns["admin"] == 0
         for message, cycle, e, s, ok in zip(orders.tolist(), got.streams["orders"].cycles.tolist(), eots.tolist(),
                                             soms.tolist(), known.tolist(), strict=True):
             self._on_the_way.append(_Ordered(message, cycle, e, s) if ok else None)
-        left = [(self._on_the_way.popleft(), frame) for frame in got.tx if self._on_the_way]
-        return [self._leave(order, frame) for order, frame in left if order]
+        left = []
+        for frame in got.tx:
+            order = self._on_the_way.popleft() if self._on_the_way and carries_payload(frame) else None
+            if order:
+                left.append((order.message, self._leave(order, frame), frame))
+            self._wire_free = frame.last + 1
+        return left
 
-    def _leave(self, order: _Ordered, frame: OrderFrame) -> tuple[int, int]:
-        sof, self._wire_free, free = frame.offered, frame.last + 1, self._wire_free
+    def _leave(self, order: _Ordered, frame: OrderFrame) -> int:
+        sof, free = frame.offered, self._wire_free
         taken = sof - order.eot
         self.orders += 1
         if self.tick_to_trade is None:  # nothing was sent before, so the wire was idle
@@ -235,7 +249,7 @@ class Latency:
             self.histograms[FIRST_TO_FIRST].add_one(sof - order.som)
         else:
             self.histograms[WAIT].add_one(sof - order.eot - self.tick_to_trade)
-        return order.message, taken
+        return taken
 
     @property
     def table(self) -> list[Row]:

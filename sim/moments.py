@@ -31,7 +31,8 @@ def tell(core: Core, got: Capture) -> None:
                     for cycle, row in zip(stream.cycles.tolist(), stream.rows, strict=True)]
     core.moments.extend(moment for *_, moment in sorted(moments, key=lambda entry: entry[:2]))
     for row in got.streams["decisions"].rows:
-        core.conditions[(decision := DECISION.tuple(*row)).decision] = conditions(decision)
+        decision = DECISION.tuple(*row)
+        core.conditions[decision.decision] = conditions(decision)
     core.requests.extend(INTENT.tuple(*row) for row in got.streams["intents"].rows if row[_HOST])
     core.sent.extend(ORDER.tuple(*row) for row in got.streams["orders"].rows)
 

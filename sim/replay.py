@@ -1,8 +1,9 @@
 """Frames through hardware and golden model, compared and measured.
 
 Hardware runs in a thread of its own beside the model, which follows two batches of frames behind: it must be told what
-the book did between the messages of a batch (``book_events``), and the last of that comes out with the next batch.
-Memory does not grow with the session.
+the book did between the messages of a batch (``book_events``) and what the rest did when (``moments``), and the last of
+that comes out with the next batch. A venue answers the orders of a batch during the next (``venue``). Memory does not
+grow with the session.
 """
 
 import time
@@ -17,9 +18,9 @@ import numpy as np
 from golden_model.core import Core
 from spec import itch
 from spec.config import Design
-from spec.records import INDICATOR, UPDATE, VWAP, Record
+from spec.records import DECISION, INDICATOR, UPDATE, VWAP, Record
 
-from . import book_events, build, engine
+from . import book_events, build, engine, moments
 from .captures import PcapWriter
 from .compare import Comparison, Expected
 from .differences import Place, Places
@@ -28,9 +29,11 @@ from .flight_recorder import FlightRecorder
 from .inputs import Frame, InputError
 from .latency import Latency
 from .report import write_json
+from .order_frames import segment
 from .run import Order, Progress, Run, SymbolState
+from .venue import Venue
 
-BATCH = 2048  #: frames
+BATCH = 1024  #: frames; the orders of a batch fit the core's send buffer, since a venue acknowledges them only after
 #: Idle cycles between frames. A wire needs at least this: frame check sequence, gap and preamble are 24 octets.
 WIRE_GAP = 3
 _QUIET = 1024  #: cycles without any output after which nothing is in flight any more
@@ -111,7 +114,9 @@ class _Replay:
         result.paths["orders"] = out / "orders.pcap"
         self.pcap = PcapWriter(result.paths["orders"])
         self._last: deque[Order] = deque(maxlen=5)
-        self._sent: deque[tuple[list[Frame], Batch, Capture]] = deque()  # what the model has not seen
+        self._sent: deque[tuple[list[Frame], list[bytes], Batch, Capture]] = deque()  # what the model has not seen
+        self.venue = Venue(design)
+        self._approved: deque = deque()  # decisions whose frames have not left
         self.events = book_events.Events(design, model.events)
         result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
 
@@ -124,24 +129,29 @@ class _Replay:
 
     def add(self, frames: list[Frame], gap: int) -> None:
         batch = Batch.of([frame.octets for frame in frames], [gap] * len(frames))
-        future = self.hardware.submit(self._send, batch)
+        answers = self.venue.frames()
+        future = self.hardware.submit(self._send, batch, answers)
         self._follow(behind=1)
         got = future.result()
         self._hear(got)
-        self._sent.append((frames, batch, got))
+        self._sent.append((frames, answers, batch, got))
         if self.recorder:
             self._aim()
             self.recorder.write(self.core)
 
     def _hear(self, got: Capture) -> None:
-        """Tell the model what the book did."""
+        """Tell the model what happened, and the venue what left."""
         self.events.hear((name, (stream := got.streams[name]).cycles.tolist(), stream.rows)
                          for name in book_events.STREAMS)
+        moments.tell(self.model, got)
+        self.venue.take(frame.octets for frame in got.tx)
 
     def _follow(self, behind: int) -> None:
         """Let the model see all batches but the last ``behind``, and compare."""
         while len(self._sent) > behind:
-            frames, batch, got = self._sent.popleft()
+            frames, answers, batch, got = self._sent.popleft()
+            for answer in answers:
+                self.model.session_frame(answer)
             steps = [self._step(frame) for frame in frames]
             messages, som, eot = self._place(frames, steps, batch, got)
             self._meet(got, Expected.of(steps), messages, som, eot)
@@ -154,9 +164,10 @@ class _Replay:
             self.comparison.impossible(str(error))
             return self.model.frame(b"")
 
-    def _send(self, batch: Batch) -> Capture:
+    def _send(self, batch: Batch, answers: list[bytes]) -> Capture:
         if self.recorder:
-            self.recorder.before(self.core, batch)
+            self.recorder.before(self.core, batch, answers)
+        self.core.session(answers)
         self.core.send(batch)
         return self.core.capture()
 
@@ -177,21 +188,23 @@ class _Replay:
 
     def _meet(self, got: Capture, expected: Expected, messages: np.ndarray, som: np.ndarray, eot: np.ndarray) -> None:
         self.comparison.add(got, expected)
-        self._note_orders(self.latency.add(got, messages, som, eot), got.tx)
+        self._note_orders(self.latency.add(got, messages, som, eot), got)
         self._note_symbols(got)
         self.result.messages.update(chr(row[3] & 0xFF) for row in got.streams["messages"].rows)
 
-    def _note_orders(self, measured: list[tuple[int, int]], frames: list[OrderFrame]) -> None:
-        for (message, cycles), frame in zip(measured, frames, strict=False):
+    def _note_orders(self, measured: list[tuple[int, int, OrderFrame]], got: Capture) -> None:
+        decisions = (DECISION.tuple(*row) for row in got.streams["decisions"].rows)
+        self._approved.extend(decision for decision in decisions if not decision.refusals)
+        for message, cycles, frame in measured:
             place = self.places.get(message)
             stamp = (place.time_ns if place else 0) + round(cycles * self.period_ns)
             self.pcap.write(frame.octets, max(0, stamp))
-            order = Order(message, frame.offered, cycles, stamp, frame.octets)
+            order = Order(message, frame.offered, cycles, stamp, frame.octets, self._approved.popleft())
             if len(self.result.first_orders) < 10:
                 self.result.first_orders.append(order)
             else:
                 self._last.append(order)
-        self.result.orders += len(frames)
+        self.result.orders += len(measured)
 
     def _note_symbols(self, got: Capture) -> None:
         updates = got.streams["updates"].rows
@@ -222,12 +235,17 @@ class _Replay:
 
     def finish(self) -> None:
         """Let everything in flight arrive, then settle the account."""
-        tail = []
-        while not tail or tail[-1].tx or any(len(stream) for stream in tail[-1].streams.values()):
+        tail, answered = [], []
+        while not tail or tail[-1].tx or self.core.waiting or any(map(len, tail[-1].streams.values())):
+            answers = self.venue.frames()
+            self.core.session(answers)
             self.core.idle(_QUIET)
             tail.append(self.core.capture())
             self._hear(tail[-1])
+            answered += answers
         self._follow(behind=0)
+        for answer in answered:
+            self.model.session_frame(answer)
         nothing, expected = np.empty(0, np.int64), Expected.of([self.model.settle()])
         for got in tail:
             self._meet(got, expected, nothing, nothing, nothing)

@@ -12,6 +12,7 @@ from rich.text import Text
 from spec import itch
 from spec.counters import COUNTERS
 from spec.fixed_point import FRACTION_BITS
+from spec.records import Side
 
 from .compare import TX
 from .differences import Difference
@@ -101,15 +102,18 @@ def _symbols(run: Run) -> Table:
     return table
 
 
+def _side(decision) -> str:
+    return "buy" if decision.side == Side.BUY else "short" if decision.short else "sell"
+
+
 def _orders(run: Run) -> Table:
     table = _table(f"Orders sent: {run.orders:,}, with tick to trade (EOT to SOF)", "time", "side", "symbol",
                    "quantity", "price $", "UserRefNum", "message", "cycles", "ns", left=3)
 
     def add(order: Order) -> None:
-        said = order.decoded
-        what = ([{"B": "buy", "S": "sell"}.get(said.side, said.side), said.symbol, f"{said.quantity:,}",
-                 dollars(said.price), f"{said.user_ref_num}"] if said else ["?"] * 5)
-        table.add_row(_clock(order.time_ns), *what, f"{order.message:,}",
+        said = order.decision
+        table.add_row(_clock(order.time_ns), _side(said), run.symbols[said.symbol].stock, f"{said.quantity:,}",
+                      dollars(said.price), f"{said.user_ref_num}", f"{order.message:,}",
                       f"{order.tick_to_trade}", f"{order.tick_to_trade * run.design.core.period_ns:.1f}")
 
     for order in run.first_orders:
@@ -251,7 +255,9 @@ def write_json(run: Run, path: Path) -> Path:
     """The run as one JSON object. 64-bit integers are written exactly."""
     def order(sent: Order) -> dict:
         return {"message": sent.message, "cycle": sent.cycle, "tick_to_trade_cycles": sent.tick_to_trade,
-                "time_ns": sent.time_ns, **(sent.decoded._asdict() if sent.decoded else {})}
+                "time_ns": sent.time_ns, "side": _side(sent.decision),
+                "symbol": run.symbols[sent.decision.symbol].stock,
+                **{name: getattr(sent.decision, name) for name in ("quantity", "price", "user_ref_num")}}
 
     summary = {
         "passed": run.passed, "frames": run.frames, "cycles": run.cycles, "seconds": round(run.seconds, 3),

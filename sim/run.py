@@ -9,7 +9,6 @@ from spec.config import Design
 
 from .differences import Difference
 from .latency import Jitter, Row
-from .order_frames import DecodedOrder, decode
 
 
 class Progress(NamedTuple):
@@ -29,10 +28,7 @@ class Order:
     tick_to_trade: int  #: cycles, EOT to SOF
     time_ns: int  #: of the frame that triggered it, plus tick to trade
     octets: bytes  #: of the frame
-
-    @property
-    def decoded(self) -> DecodedOrder | None:
-        return decode(self.octets)
+    decision: tuple  #: spec.records.DECISION that it carries out
 
 
 @dataclass
