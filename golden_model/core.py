@@ -179,6 +179,7 @@ class Core:
         self._send(step, self.order.decision(decision, header=self._next_header()))
 
     def _send(self, step: Step, order) -> None:
+        self.session.sent(order)
         step.orders.append(order)
         step.frames.append(self.order.frame(order))
 

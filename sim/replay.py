@@ -29,7 +29,6 @@ from .flight_recorder import FlightRecorder
 from .inputs import Frame, InputError
 from .latency import Latency
 from .report import write_json
-from .order_frames import segment
 from .run import Order, Progress, Run, SymbolState
 from .venue import Venue
 
