@@ -60,6 +60,11 @@ class Conditions(NamedTuple):
 class Core:
     """The whole core.
 
+    Parameters
+    ----------
+    believe
+        As of ``Session``: session frames may be shown before the orders that they acknowledge.
+
     Members
     -------
     feed, book, indicators, strategy, risk, order, session
@@ -84,14 +89,14 @@ class Core:
     What is empty, or not in it, means that nothing of the kind happened.
     """
 
-    def __init__(self, design: Design):
+    def __init__(self, design: Design, *, believe: bool = False):
         self.feed = Feed(design)
         self.book = Book(design)
         self.indicators = Indicators(design)
         self.strategy = Strategy(design)
         self.risk = Risk(design)
         self.order = Order(design)
-        self.session = Session(design)
+        self.session = Session(design, believe=believe)
         self.events = self.book.events
         self.requests: deque = deque()
         self.moments: deque = deque()

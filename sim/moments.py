@@ -2,6 +2,8 @@
 was and what the wire and the session were like when an order was judged, and in which order messages left.
 """
 
+from collections.abc import Mapping, Sequence
+
 from golden_model.core import Conditions, Core
 from spec.records import (
     DECISION,
@@ -15,26 +17,22 @@ from spec.records import (
     Refusal,
 )
 
-from .engine import Capture
-
 #: Streams of what takes effect between two decisions; of the same cycle the first comes first.
 RECORDS = (SESSION_STATE, POSITION, SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL)
+STREAMS = tuple(record.stream for record in (*RECORDS, INTENT, DECISION, ORDER))
 _HOST = INTENT.tuple._fields.index("host")
 
 
-def tell(core: Core, got: Capture) -> None:
-    """Tell ``core`` of a batch whose frames it has not seen."""
-    moments = []
-    for rank, record in enumerate(RECORDS):
-        stream = got.streams[record.stream]
-        moments += [(cycle, rank, record.tuple(*row))
-                    for cycle, row in zip(stream.cycles.tolist(), stream.rows, strict=True)]
+def tell(core: Core, seen: Mapping[str, tuple[Sequence[int], Sequence[tuple]]]) -> None:
+    """Tell ``core`` of (cycles, records) by stream, all of ``STREAMS``, that belong to frames it has not seen."""
+    moments = [(cycle, rank, record.tuple(*row))
+               for rank, record in enumerate(RECORDS) for cycle, row in zip(*seen[record.stream], strict=True)]
     core.moments.extend(moment for *_, moment in sorted(moments, key=lambda entry: entry[:2]))
-    for row in got.streams["decisions"].rows:
+    for row in seen["decisions"][1]:
         decision = DECISION.tuple(*row)
         core.conditions[decision.decision] = conditions(decision)
-    core.requests.extend(INTENT.tuple(*row) for row in got.streams["intents"].rows if row[_HOST])
-    core.sent.extend(ORDER.tuple(*row) for row in got.streams["orders"].rows)
+    core.requests.extend(INTENT.tuple(*row) for row in seen["intents"][1] if row[_HOST])
+    core.sent.extend(ORDER.tuple(*row) for row in seen["orders"][1])
 
 
 def conditions(decision) -> Conditions:

@@ -140,9 +140,9 @@ class _Replay:
 
     def _hear(self, got: Capture) -> None:
         """Tell the model what happened, and the venue what left."""
-        self.events.hear((name, (stream := got.streams[name]).cycles.tolist(), stream.rows)
-                         for name in book_events.STREAMS)
-        moments.tell(self.model, got)
+        seen = {name: (stream.cycles.tolist(), stream.rows) for name, stream in got.streams.items()}
+        self.events.hear((name, *seen[name]) for name in book_events.STREAMS)
+        moments.tell(self.model, seen)
         self.venue.take(frame.octets for frame in got.tx)
 
     def _follow(self, behind: int) -> None:

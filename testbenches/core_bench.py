@@ -6,22 +6,29 @@ import cocotb
 
 from golden_model.core import Core, Step
 from hdl.order import IN_FLIGHT
-from sim import book_events
+from sim import book_events, moments
 from sim.explain import declared
 from sim.latency import STAGES, TICK_TO_TRADE
-from spec.records import RECORDS
+from sim.order_frames import segment
+from sim.venue import Venue
+from spec.records import RECORDS, REQUESTS, Cause, Refusal
 from testbenches.core_traffic import Market
 from testbenches.harness import Bench, assert_same_counters, assert_same_records, axi_frame
 from testbenches.order import AXI_PAYLOAD, LANES, StreamRules, assert_checksums
 
 _RESET_CYCLES = 5
+_ANSWERED = 600  #: cycles in which a few replies are parsed, an octet per cycle, and acknowledged
 _QUIET = 400  #: cycles without a record after which the book does nothing more
+#: Inputs of the core besides RX, at rest.
+AT_REST = {f"{name}_{part}": 0 for name in (*(record.stream for record in REQUESTS), "clock")
+           for part in ("valid", "payload")} | {"session_rx_tvalid": 0, "kill": 0, "kill_release": 0, "handback": 0}
 
 
 class CoreBench(Bench):
     """The core between a source and a sink, watched at every boundary.
 
-    The golden model is given what RX carried, as seen there, so that a frame that a reset cuts needs no special care.
+    The golden model is given what RX carried, as seen there, so that a frame that a reset cuts needs no special care. A
+    venue acknowledges and answers each order as soon as its frame has left, or while ``answering`` is false when asked to.
     """
 
     def __init__(self, dut):
@@ -29,11 +36,12 @@ class CoreBench(Bench):
         self.slow = cocotb.SIM_NAME.startswith("Icarus")  # a few hundred cycles of the core per second
         self.market = Market(self.design, self.rng)
         self.watches = {record.stream: self.watch(record.stream) for record in RECORDS}
-        self.source, self.sink = self.axi_source(), self.axi_sink()
-        for end in (self.source, self.sink):
+        self.source, self.sink, self.exchange = self.axi_source(), self.axi_sink(), self.axi_source("session_rx")
+        for end in (self.source, self.sink, self.exchange):
             end.log.setLevel("WARNING")  # it would log every frame, octet by octet
         self.latency = declared(self.design)
         self.k = self.latency[TICK_TO_TRADE]
+        self.answering = True
         self._forget()
         self.always(self._sample)
 
@@ -45,10 +53,11 @@ class CoreBench(Bench):
         self.rx_beats: list[list[int]] = [[]]  # per frame, the edges at which its beats were accepted
         self.rx_frames: list[tuple[bytes, bool, bool]] = []  # octets, error, core ready at the first beat
         self._rx_octets, self._rx_ready = bytearray(), False
-        self.frames: list[bytes] = []  # order frames, after ``drain``
-        self.sof: list[int] = []  # per order frame, the edge at which its first beat was offered first
-        self.tx_beats: list[list[int]] = []  # per order frame, the edges at which its beats were accepted
-        self.rules, self.order_under_way = StreamRules(), False
+        self.tx_frames: list[bytes] = []  # all of TX
+        self.sof: list[int] = []  # per frame, the edge at which its first beat was offered first
+        self.tx_beats: list[list[int]] = []  # per frame, the edges at which its beats were accepted
+        self.rules, self.frame_under_way, self._tx_octets = StreamRules(), False, bytearray()
+        self.venue, self.answers = Venue(self.design, seed=self.rng.getrandbits(16)), []
         self.killed_at: int | None = None
         self.tx_held_back = False
 
@@ -64,15 +73,42 @@ class CoreBench(Bench):
         valid, ready = int(dut.tx_tvalid.value), int(dut.tx_tready.value)
         self.tx_held_back |= not ready
         self.rules.sample(valid, ready, tuple(int(getattr(dut, f"tx_{n}").value) for n in AXI_PAYLOAD) if valid else ())
-        assert valid or not self.order_under_way, f"tx_tvalid fell within a frame at cycle {self.cycle}"
-        if valid and not self.order_under_way:
+        assert valid or not self.frame_under_way, f"tx_tvalid fell within a frame at cycle {self.cycle}"
+        if valid and not self.frame_under_way:
             self.sof.append(self.cycle)
             self.tx_beats.append([])
-            self.order_under_way = True
+            self.frame_under_way = True
         if valid and ready:
-            self.tx_beats[-1].append(self.cycle)
-            self.order_under_way = not int(dut.tx_tlast.value)
+            self._sample_tx()
         return None
+
+    def _sample_tx(self):
+        dut = self.dut
+        self.tx_beats[-1].append(self.cycle)
+        self._tx_octets += int(dut.tx_tdata.value).to_bytes(LANES, "little")[: int(dut.tx_tkeep.value).bit_count()]
+        self.frame_under_way = not int(dut.tx_tlast.value)
+        if not self.frame_under_way:
+            assert not int(dut.tx_tuser.value), f"frame {len(self.tx_frames)} is flagged as bad"
+            self.tx_frames.append(bytes(self._tx_octets))
+            self._tx_octets.clear()
+            self.venue.take(self.tx_frames[-1:])
+            if self.answering:
+                self._answer()
+
+    def _answer(self):
+        for answer in self.venue.frames():
+            self.answers.append(answer)
+            self.exchange.send_nowait(axi_frame(answer))
+
+    async def answer(self):
+        """Let all orders out, answer them, and let the core acknowledge that."""
+        await self.source.wait()
+        await self.cycles(self.k + self.latency["indicators"])
+        while self.frame_under_way or len(self.orders) > len(self.order_frames):
+            await self.cycles(10)
+        self._answer()
+        await self.exchange.wait()
+        await self.cycles(_ANSWERED)
 
     def _sample_rx(self):
         dut, beats = self.dut, self.rx_beats[-1]
@@ -89,7 +125,7 @@ class CoreBench(Bench):
     async def create(cls, dut, *, opened: bool = True, **inputs):
         """A core out of its reset sweep; with ``opened`` every symbol trades."""
         bench = cls(dut)
-        await bench.start(rx_tvalid=0, kill=0, snapshot_valid=0, snapshot_payload=0, **inputs)
+        await bench.start(rx_tvalid=0, **AT_REST, **inputs)
         if opened:
             bench.send(bench.market.frame(*bench.market.opening()))
         return bench
@@ -98,6 +134,7 @@ class CoreBench(Bench):
         """Reset whatever is under way; the source goes on sending, the far side of TX is reset too."""
         self.dut.rst.value = 1
         await self.cycles(_RESET_CYCLES)
+        self.exchange.clear()
         self.sink.clear()
         self.sink.assert_reset()
         self.dut.rst.value = 0
@@ -115,32 +152,23 @@ class CoreBench(Bench):
         await self.source.wait()
         self.sink.clear_pause_generator()
         self.sink.pause = False
+        await self.answer()
         await self.cycles(self.k + self.latency["vwap quotient"] + 16 * (self.design.order.queue + 2))
         said = -1
         while said != sum(len(self.watches[stream].seen) for stream in book_events.STREAMS):
             said = sum(len(self.watches[stream].seen) for stream in book_events.STREAMS)
             await self.cycles(_QUIET)
-        while not self.sink.empty():
-            frame = self.sink.recv_nowait()
-            assert not frame.tuser, f"order frame {len(self.frames)} is flagged as bad"  # one value once compacted
-            self.frames.append(bytes(frame.tdata))
+        self.sink.clear()
 
     def check(self) -> list[Step]:
         """What the model makes of what RX carried is what came out, when it should; returns the model's steps."""
-        model, steps = Core(self.design), []
-        model.queue_full = self._find_queue_full()
+        model, steps = Core(self.design, believe=True), []
         events = book_events.Events(self.design, model.events)
         events.hear((name, self.watches[name].cycles, self.watches[name].seen) for name in book_events.STREAMS)
         assert not events.unlawful, f"windows that no law knows: {events.unlawful}"
-        killed = self._killed_messages()
-        judge = model.risk.intent
-
-        def intent(record, **options):
-            if record.message in killed:
-                model.risk.kill()
-            return judge(record, **options)
-
-        model.risk.intent = intent
+        moments.tell(model, {name: (self.watches[name].cycles, self.watches[name].seen) for name in moments.STREAMS})
+        for answer in self.answers:
+            model.session_frame(answer)
         for octets, error, ready in self.rx_frames:
             steps.append(model.frame(octets, error=error, ready=ready))
         steps.append(model.settle())
@@ -149,7 +177,8 @@ class CoreBench(Bench):
                 assert_same_records(watch, expected)
             else:
                 assert not watch.seen, f"{stream}: expected none, got {watch.seen[0]}"
-        self._check_frames([frame for step in steps for frame in step.frames])
+        self._check_moments()
+        self._check_frames(model, [frame for step in steps for frame in step.frames])
         for stage, counters in model.counters.items():
             got = self.counters(stage, f"{stage}_counters")
             if any(counters.values()):
@@ -159,29 +188,36 @@ class CoreBench(Bench):
         self._check_latencies(self.ends(steps))
         return steps
 
-    def _find_queue_full(self) -> set[int]:
-        """Messages whose intent was judged, one edge before its decision, while no place in the queue was left: after
-        so many approvals (known an edge later) and frames begun."""
-        decisions, approved, full = self.watches["decisions"], [], set()
+    @property
+    def order_frames(self) -> list[int]:
+        """Which of TX's frames carry payload: each an order's."""
+        return [k for k, octets in enumerate(self.tx_frames) if segment(octets).length]
+
+    def _check_moments(self):
+        """What the model was told of moments is so: the queue was full when it says, the kill switch came in time."""
+        decisions = self.watches["decisions"]
+        begun, approved = [self.sof[k] for k in self.order_frames], []
         for cycle, decision in zip(decisions.cycles, decisions.seen, strict=True):
-            waiting = sum(c <= cycle - 2 for c in approved) - sum(c <= cycle - 1 for c in self.sof)
-            if waiting >= self.design.order.queue - IN_FLIGHT:
-                full.add(decision.message)
+            # Judged one edge before its decision, while no place was left after so many approvals (known an edge
+            # later) and frames begun.
+            waiting = sum(c <= cycle - 2 for c in approved) - sum(c <= cycle - 1 for c in begun)
+            full = bool(decision.refusals & Refusal.ORDER_QUEUE_FULL)
+            assert full == (waiting >= self.design.order.queue - IN_FLIGHT), f"{waiting} orders wait: {decision}"
             if not decision.refusals:
                 approved.append(cycle)
-        return full
+        kills = [(kill.decision, kill.causes) for kill in self.watches["kills"].seen]
+        expected = [] if self.killed_at is None else [
+            (sum(cycle <= self.killed_at for cycle in decisions.cycles), Cause.HOST)]
+        assert kills == expected, f"kill switch: expected {expected}, got {kills}"
 
-    def _killed_messages(self) -> set[int]:
-        decisions = self.watches["decisions"]
-        return {decision.message for cycle, decision in zip(decisions.cycles, decisions.seen, strict=True)
-                if self.killed_at is not None and cycle > self.killed_at}
-
-    def _check_frames(self, expected: list[bytes]):
-        for k, (mine, theirs) in enumerate(zip(self.frames, expected, strict=False)):
+    def _check_frames(self, model: Core, expected: list[bytes]):
+        frames = [self.tx_frames[k] for k in self.order_frames]
+        for k, (mine, theirs) in enumerate(zip(frames, expected, strict=False)):
             assert mine == theirs, f"order frame {k}: expected {theirs.hex()}, got {mine.hex()}"
-            assert_checksums(mine)
-        assert len(self.frames) == len(expected), f"order frames: expected {len(expected)}, got {len(self.frames)}"
-        assert [len(beats) for beats in self.tx_beats] == [-(-len(frame) // LANES) for frame in expected]
+        assert len(frames) == len(expected), f"order frames: expected {len(expected)}, got {len(frames)}"
+        assert [len(beats) for beats in self.tx_beats] == [-(-len(frame) // LANES) for frame in self.tx_frames]
+        for frame in self.tx_frames:
+            assert_checksums(frame)
 
     def ends(self, steps: list[Step]) -> dict[int, int]:
         """EOT of each message."""
@@ -197,11 +233,14 @@ class CoreBench(Bench):
                 taken = cycle - at[begin][message]
                 assert taken == self.latency[name], \
                     f"{name}: message {message}: {taken} cycles, declared {self.latency[name]}"
-        free = 0
-        for message, sof, beats in zip(at["orders"], self.sof, self.tx_beats, strict=True):
-            due = max(eot[message] + self.k, free)
-            assert sof == due, f"order of message {message}: first beat at cycle {sof}, expected {due}"
+        messages = iter(at["orders"])
+        free, orders = 0, set(self.order_frames)
+        for k, (sof, beats) in enumerate(zip(self.sof, self.tx_beats, strict=True)):
+            if k in orders:
+                due = max(eot[message := next(messages)] + self.k, free)
+                assert sof == due, f"order of message {message}: first beat at cycle {sof}, expected {due}"
             free = beats[-1] + 1
+        assert next(messages, None) is None
 
     @property
     def orders(self) -> list:
