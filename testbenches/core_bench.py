@@ -28,7 +28,7 @@ class CoreBench(Bench):
     """The core between a source and a sink, watched at every boundary.
 
     The golden model is given what RX carried, as seen there, so that a frame that a reset cuts needs no special care. A
-    venue acknowledges and answers each order as soon as its frame has left, or while ``answering`` is false when asked to.
+    venue acknowledges and answers each order as soon as its frame has left; while not ``answering``, when asked to.
     """
 
     def __init__(self, dut):
