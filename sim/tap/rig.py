@@ -69,6 +69,7 @@ class Rig:
     to_exchange, from_exchange : Wire
     ts_recent : int
         Timestamp in the exchange's last segment to the host's kernel.
+    pace : float
     """
 
     def __init__(self, design: Design, *, to_exchange: Impairment = NONE,
@@ -78,7 +79,7 @@ class Rig:
         self.host, self.exchange, self._taps = Namespace(), None, []
         self.to_exchange, self.from_exchange = Wire(to_exchange, f"to {seed}"), Wire(from_exchange, f"from {seed}")
         self.ts_recent = 0
-        self._pace, self._max_step_ns = pace, max_step_ns
+        self.pace, self._max_step_ns = pace, max_step_ns
         self._held_port: int | None = None
         self._for_core: list[bytes] = []
         self._last_ns = time.monotonic_ns()
@@ -139,18 +140,22 @@ class Rig:
         """A socket of the host, connected to the exchange, fit to be handed over."""
         return self.in_host(self._connect, core=core)
 
-    def hand_over(self, connected: socket.socket, core: CoreEnd, *, now_ns: int, msg_seq_num: int = 0,
-                  expected_seq_num: int = 0, timeout_s: float = 60) -> repair.Taken:
+    def hand_over(self, connected: socket.socket, *, now_ns: int, pending: bytes = b"",
+                  msg_seq_num: int = 0, expected_seq_num: int = 0, timeout_s: float = 60) -> repair.Taken:
         """Take the connection from the kernel, as soon as all that was sent is acknowledged.
 
-        Its frames go to and come from the core from now on; whoever calls gives it the ``Handover``. What the host had
-        received and not read reaches the core first, as segments of the exchange: the ``Handover`` is set back to
-        before it.
+        Its frames go to and come from the core from now on; whoever calls gives it the ``Handover``. What the host's
+        kernel had received and the host not read reaches the core first, as segments of the exchange: the ``Handover``
+        is set back to before it.
 
         Parameters
         ----------
         now_ns
             The core's clock.
+        pending
+            Octets that the host did read, right before those, and leaves to the core: the beginning of a packet.
+        msg_seq_num, expected_seq_num
+            FIX: of the next message each way.
         """
         taken: list[repair.Taken] = []
 
@@ -164,7 +169,7 @@ class Rig:
 
         self.run(until=quiet, timeout_s=timeout_s)
         [result] = taken
-        handover, unread = result.handover, result.unread
+        handover, unread = result.handover, pending + result.unread
         self._held_port = handover.source_port
         before = handover.tcp_acknowledgment - len(unread) & 0xFFFF_FFFF
         self._for_core += [self._unread(unread[at : at + _UNREAD_SEGMENT], before + at, handover)
@@ -214,7 +219,7 @@ class Rig:
         if core is not None:
             core.send(self._for_core)
             self._for_core = []
-            core.step(min(int((now - self._last_ns) * self._pace), self._max_step_ns))
+            core.step(min(int((now - self._last_ns) * self.pace), self._max_step_ns))
             for frame in core.take():
                 self.to_exchange.put(frame, now)
         self._last_ns = now

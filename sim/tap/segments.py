@@ -72,3 +72,9 @@ def _filled_in(layout: wire.Layout, octets: bytes, summed: bytes) -> bytes:
     """``octets`` with their checksum field, zero so far, set to that of ``summed``."""
     field = layout["checksum"]
     return octets[: field.offset] + checksum(summed).to_bytes(field.length, "big") + octets[field.end :]
+
+
+def payload_of(frame: bytes) -> bytes:
+    end = _IPV4_AT + wire.read_field(ethernet.IPV4["total_length"], frame[_IPV4_AT:])
+    words = wire.read_field(ethernet.TCP["offset_flags"], frame[_TCP_AT:]) >> 12
+    return frame[_TCP_AT + 4 * words : end]
