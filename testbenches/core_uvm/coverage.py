@@ -7,16 +7,19 @@ from pyuvm import ConfigDB, uvm_component
 from golden_model.core import Core, Step
 from spec import ethernet, itch
 from spec.counters import COUNTERS
-from spec.records import Refusal, Side, Trade
+from spec.records import Action, Cause, Refusal, Reply, Side, Trade
 
 from .agent import Stimulus
 
 # What the core can never do in a run of this bench, and why.
 UNREACHABLE = {
-    "risk ORDER_SIZE": "the configuration holds strategy.quantity at or below risk.max_quantity",
+    "risk NO_SESSION": "the session stays with the core here; the session bench and the rig hand it over",
     "risk ORDER_QUEUE_FULL": "TX is never held back here; the order bench holds it back",
     "feed frame_not_ready": "the driver waits for ready; the feed bench does not",
 }
+
+#: What the venue of this bench says; the session bench has the others.
+_REPLIES = (Reply.ACCEPTED, Reply.REPLACED, Reply.EXECUTED, Reply.CANCELED, Reply.REJECTED, Reply.CANCEL_REJECTED)
 
 
 class Coverage(uvm_component):
@@ -35,7 +38,9 @@ class Coverage(uvm_component):
             *(f"trade {trade.name}" for trade in Trade),
             "tradable", "not tradable",
             *(f"risk {refusal.name}" for refusal in Refusal if refusal), "risk approved",
-            *(f"order {side.name}" for side in Side),
+            *(f"order {side.name}" for side in Side), *(f"order {action.name}" for action in Action), "order short",
+            *(f"kill {cause.name}" for cause in (Cause.HOST, Cause.LOSS, Cause.REJECTS)), "kill released",
+            *(f"reply {kind.name}" for kind in _REPLIES), "limits of a symbol", "limits of the session",
         } - UNREACHABLE.keys()
 
     def sample(self, core: Core, stimuli: list[Stimulus], steps: list[Step]) -> None:
@@ -54,6 +59,14 @@ class Coverage(uvm_component):
                 self.hit.update(f"risk {name}" for name in names)
                 if not decision.refusals:
                     self.hit[f"order {Side(decision.side).name}"] += 1
+                    self.hit[f"order {Action(decision.action).name}"] += 1
+                    self.hit["order short"] += decision.short
+            for kill in step.kills:
+                names = [f"kill {cause.name}" for cause in Cause if cause & kill.causes] or ["kill released"]
+                self.hit.update(names)
+            self.hit.update(f"reply {Reply(position.kind).name}" for position in step.positions)
+            self.hit["limits of a symbol"] += len(step.symbol_limits_set)
+            self.hit["limits of the session"] += len(step.session_limits_set)
         for stage in ("feed", "book", "indicators", "strategy"):
             self.hit.update({f"{stage} {name}": count for name, count in core.counters[stage].items()})
 

@@ -11,9 +11,11 @@ from sim.framing import Framer, as_file
 from sim.generator import MIN_PER_SYMBOL, session
 from spec import itch, wire
 from spec.config import Design
+from spec.limits import session_limit, symbol_limit
+from spec.records import REQUEST, Action, Side
 
 from . import wreckage
-from .agent import FrameItem
+from .agent import FrameItem, HostItem
 
 _STEP_NS = 20_000  #: between directed messages: longer than any cooldown of the designs in use
 _FIRST_REFERENCE = 1 << 48  #: directed orders; the generator stays far below
@@ -94,7 +96,7 @@ class MarketSequence(ExchangeSequence):
 
 
 class RiskSequence(ExchangeSequence):
-    """One symbol driven through every refusal, the cooldown, and both sides approved up to the position limit."""
+    """One symbol driven through what the market makes risk refuse, the cooldown, and both sides approved."""
 
     def items(self):
         exchange, symbol = self.exchange, 0
@@ -121,10 +123,8 @@ class RiskSequence(ExchangeSequence):
         yield FrameItem(exchange.frame(exchange.message("J", symbol, lower=lower, upper=upper)))
         yield from signal("S")  # LULD_COLLAR
         yield FrameItem(exchange.frame(exchange.message("J", symbol, lower=base - 50 * tick, upper=upper)))
-        limit, quantity = exchange.design.risk.max_position, exchange.design.strategy.quantity
-        for _ in range(limit // quantity + 1):
-            yield from signal("B")  # POSITION_LIMIT at the end
         for _ in range(2):
+            yield from signal("B")
             yield from signal("S")
         exchange.time -= _STEP_NS - 1
         yield from signal("B")
@@ -133,6 +133,97 @@ class RiskSequence(ExchangeSequence):
         yield FrameItem(exchange.frame(exchange.message("H", symbol, state="H")))
         yield from signal("B")  # halted
         yield FrameItem(exchange.frame(exchange.message("H", symbol, state="T")))
+
+
+class LimitSequence(ExchangeSequence):
+    """The host changes every limit, and asks for an order that it refuses; then it engages kill switches of all kinds."""
+
+    SYMBOL = 0
+
+    def items(self):
+        exchange, symbol = self.exchange, self.SYMBOL
+        self.price, self.tick = exchange.design.symbols[symbol].reference, exchange.design.symbols[symbol].tick
+        self.mine, self.all = symbol_limit(exchange.design, symbol), session_limit(exchange.design)
+        bid, reference = exchange.add(symbol, "B", 100, self.price)
+        self.trade = exchange.message("P", symbol, side="B", shares=10, price=self.price)
+        yield self.request(symbol=1)  # nothing is known of it
+        yield FrameItem(exchange.frame(*exchange.open([symbol]), bid, self.trade), gap=200)
+        yield from self.of_the_symbol()
+        yield from self.of_the_session()
+        yield from self.of_the_order()
+        yield from self.kills()
+        yield FrameItem(exchange.frame(exchange.message("D", symbol, reference=reference)), gap=200)
+
+    def request(self, settle: int = 50, **changes) -> HostItem:
+        values = {"symbol": self.SYMBOL, "action": Action.ENTER, "target": 0, "side": Side.BUY, "quantity": 100,
+                  "price": self.price}
+        return HostItem("requests", REQUEST.tuple(**values | changes), settle=settle)
+
+    def on_the_last(self, action: Action) -> HostItem:
+        """As soon as it was approved, before the exchange can answer."""
+        def record(last: int):
+            return REQUEST.tuple(self.SYMBOL, action, last, Side.BUY, 100, self.price)
+
+        return HostItem("requests", record, gap=0, settle=400)
+
+    def of_the_symbol(self):
+        beyond = {"price": self.price + self.tick}
+        for limits, wanted in (
+                ({"min_quantity": 101}, {}), ({"max_quantity": 99}, {}), ({"lot": 200}, {}),
+                ({"max_notional": 100 * self.price - 1}, {}), ({"max_long": 0, "max_short": 0}, {}),
+                ({"max_gross": 0}, {}), ({"max_net": 0}, {}), ({"collar_bps": 0}, beyond),
+                ({"collar_absolute": 0}, beyond), ({"max_open_orders": 0}, {}),
+                ({"rate_ns": 1_000_000}, {}), ({"duplicate_ns": 1_000_000}, {}), ({"restricted": 1}, {})):
+            yield HostItem("symbol_limits", self.mine._replace(**limits))
+            yield self.request(**wanted)
+            yield self.request(**wanted)  # the second is too soon for a rate, and a duplicate
+        yield HostItem("symbol_limits", self.mine._replace(symbol=len(self.exchange.design.symbols)))
+        yield HostItem("symbol_limits", self.mine)
+
+    def of_the_session(self):
+        for limits in ({"max_gross": 0}, {"max_net": 0}, {"max_open_orders": 0}, {"rate_ns": 1_000_000},
+                       {"stale_ns": 1}):
+            yield HostItem("session_limits", self.all._replace(**limits))
+            yield self.request()
+            yield self.request()
+        yield HostItem("session_limits", self.all)
+
+    def of_the_order(self):
+        exchange, symbol = self.exchange, self.SYMBOL
+        yield self.request(price=0)
+        yield self.request(action=Action.CANCEL, target=1 << 31)
+        for _ in range(8):
+            yield self.request(settle=0)
+            yield self.on_the_last(Action.REPLACE)
+            yield self.request(settle=300)
+            yield self.on_the_last(Action.REPLACE)
+            yield self.request(settle=0)
+            yield self.on_the_last(Action.CANCEL)
+        yield FrameItem(exchange.frame(exchange.message("Y", symbol, action="1")), gap=50)
+        yield HostItem("symbol_limits", self.mine._replace(max_short=1 << 30))
+        for _ in range(25):  # enough to be short, and to see it refused
+            yield self.request(side=Side.SELL, price=self.price + self.tick)
+            yield self.request(side=Side.SELL)
+        yield FrameItem(exchange.frame(exchange.message("Y", symbol, action="0"),
+                                       exchange.message("H", symbol, state="H")), gap=200)
+        yield self.request()
+        yield FrameItem(exchange.frame(exchange.message("H", symbol, state="T")), gap=50)
+        yield HostItem("symbol_limits", self.mine)
+
+    def kills(self):
+        exchange, symbol = self.exchange, self.SYMBOL
+        yield HostItem("session_limits", self.all._replace(max_rejects=1))
+        for _ in range(8):
+            yield self.request(settle=0)
+            yield self.on_the_last(Action.REPLACE)
+        yield HostItem("session_limits", self.all._replace(max_loss=1))
+        fall = [exchange.message("P", symbol, side="B", shares=10, price=self.price + way * self.tick)
+                for way in (1, -1, 2, -2)]
+        yield FrameItem(exchange.frame(*fall, self.trade), gap=200)
+        yield HostItem("kill", gap=200)
+        yield self.request()
+        yield HostItem("session_limits", self.all)
+        yield HostItem("kill_release")
 
 
 class KillSequence(ExchangeSequence):
@@ -147,7 +238,9 @@ class KillSequence(ExchangeSequence):
             bid, bid_reference = exchange.add(symbol, "B", 900, base)
             ask, ask_reference = exchange.add(symbol, "S", 100, base + tick)
             clear = [exchange.message("D", symbol, reference=r) for r in (bid_reference, ask_reference)]
-            yield FrameItem(exchange.frame(bid, ask, *clear), gap=200, kill=k == 3)
+            if k == 3:
+                yield HostItem("kill", gap=200)
+            yield FrameItem(exchange.frame(bid, ask, *clear), gap=200)
 
 
 class FaultSequence(ExchangeSequence):
@@ -218,3 +311,5 @@ class GapSequence(ExchangeSequence):
         exchange.sequence += 5
         yield FrameItem(exchange.frame(*exchange.open(symbols)))
         yield FrameItem(exchange.framer.end_of_session(exchange.sequence + 2))
+        yield HostItem("kill_release")
+        yield HostItem("requests", REQUEST.tuple(0, Action.ENTER, 0, Side.BUY, 100, exchange.design.symbols[0].reference))

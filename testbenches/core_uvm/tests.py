@@ -5,7 +5,16 @@ import pyuvm
 from .environment import CoreTest
 from .monitors import Seen
 from .scoreboard import Mismatch, Scoreboard
-from .sequences import Exchange, FaultSequence, GapSequence, KillSequence, MarketSequence, RiskSequence, WireSequence
+from .sequences import (
+    Exchange,
+    FaultSequence,
+    GapSequence,
+    KillSequence,
+    LimitSequence,
+    MarketSequence,
+    RiskSequence,
+    WireSequence,
+)
 
 
 @pyuvm.test()
@@ -15,7 +24,7 @@ class EveryBin(CoreTest):
     def sequences(self):
         exchange = Exchange(self.bench.design, self.bench.rng)
         # Gap last: after it no book is known any more.
-        kinds = (RiskSequence, MarketSequence, WireSequence, KillSequence, FaultSequence, GapSequence)
+        kinds = (RiskSequence, LimitSequence, MarketSequence, WireSequence, KillSequence, FaultSequence, GapSequence)
         return [kind(exchange) for kind in kinds]
 
     def check_phase(self):
