@@ -136,7 +136,7 @@ class RiskSequence(ExchangeSequence):
 
 
 class LimitSequence(ExchangeSequence):
-    """The host changes every limit, and asks for an order that it refuses; then it engages kill switches of all kinds."""
+    """The host changes every limit and asks for an order that it refuses; then kill switches of all kinds."""
 
     SYMBOL = 0
 
@@ -312,4 +312,5 @@ class GapSequence(ExchangeSequence):
         yield FrameItem(exchange.frame(*exchange.open(symbols)))
         yield FrameItem(exchange.framer.end_of_session(exchange.sequence + 2))
         yield HostItem("kill_release")
-        yield HostItem("requests", REQUEST.tuple(0, Action.ENTER, 0, Side.BUY, 100, exchange.design.symbols[0].reference))
+        price = exchange.design.symbols[0].reference
+        yield HostItem("requests", REQUEST.tuple(0, Action.ENTER, 0, Side.BUY, 100, price))
