@@ -7,7 +7,7 @@
 """
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec import ouch, soupbintcp
@@ -272,10 +272,10 @@ class Session(wiring.Component):
 
         self._count(m, {
             "frames": segments.ended,
-            **{name: segments.ended & segments.dropped[name] for name in Drops.__annotations__},
+            **{name: segments.ended & segments.dropped[name] for name in data.Layout.cast(Drops).members},
             "frame_closed": good & ~control.holds,
             "segments": connection.takes,
-            **{name: connection.events[name] for name in Events.__annotations__},
+            **{name: connection.events[name] for name in data.Layout.cast(Events).members},
             "packets": parser.marks.packets,
             "packet_malformed": parser.marks.packet_malformed,
             "packet_sequence": parser.marks.packet_sequence,

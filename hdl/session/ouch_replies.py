@@ -56,12 +56,13 @@ class OuchReplies(wiring.Component):
 
         m.d.comb += takes.eq(self.octets.valid & self.octets.ready)
         m.d.sync += [
-            self.inbox.valid.eq(takes & ~refuses),
-            self.inbox.payload.octet.eq(octet),
-            self.inbox.payload.last.eq(last),
+            self.inbox.valid.eq(takes & ~refuses & ~last),
+            self.inbox.payload.last.eq(0),
             self.marks.eq(0),
             self.between.eq(between & ~self.replies.valid & ~takes),
         ]
+        with m.If(takes):
+            m.d.sync += self.inbox.payload.octet.eq(octet)
         with m.If(self.replies.ready):
             m.d.sync += self.replies.valid.eq(0)
 
@@ -111,7 +112,8 @@ class OuchReplies(wiring.Component):
                         m.d.sync += [self.marks.packet_malformed.eq(1), self.replies.valid.eq(0)]
                         m.next = "REFUSE"
                     with m.Else():
-                        m.d.sync += self.marks.packets.eq(1)
+                        m.d.sync += [self.marks.packets.eq(1), self.inbox.valid.eq(1),
+                                     self.inbox.payload.last.eq(1)]
                         with m.If(ends):
                             m.d.sync += self.marks.end_of_session.eq(1)
                             m.next = "REFUSE"

@@ -36,7 +36,8 @@ class Marks(data.Struct):
 #:     What they said about orders. Holds back ``octets``.
 #: inbox
 #:     All octets of all packets and messages, those with a reply too: the host wants their match numbers, reasons and
-#:     references. In the cycle after the octet was taken. Without backpressure.
+#:     references. One cycle after the octet was taken, the last one when the packet was found well-formed: after a
+#:     malformed one no ``last`` comes. Without backpressure.
 #: marks
 #:     Of the packet that ended.
 #: between
