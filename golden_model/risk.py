@@ -1,20 +1,57 @@
 """risk: intents in, one decision each out. The only way to the wire.
 
-Every check is evaluated and every failed one is reported, so that a refusal tells all its reasons. An approved order is
-taken as filled in full at once: the position is then an upper bound of what the account can come to hold, as fills
-cannot outrun orders. A refused order does not change the position.
+Every check is evaluated and every failed one is reported, so that a refusal tells all its reasons. docs/risk.md says
+what each compares and which rule asks for it. What is at risk is counted at its worst: an open order counts in full on
+its own side until the exchange says how much of it cannot be executed any more.
+
+Replies, limits and the kill switch take effect between two decisions. Whoever knows when calls in that order.
 """
 
-from spec.config import Design
-from spec.records import DECISION, Refusal, Side
+from spec.config import LOTS, Design
+from spec.limits import session_limit, symbol_limit
+from spec.records import (
+    CHECKS_OF_CANCEL,
+    DECISION,
+    KILL,
+    POSITION,
+    QUANTITY_BITS,
+    SESSION_LIMIT_SET,
+    SYMBOL_LIMIT_SET,
+    Action,
+    Cause,
+    Refusal,
+    Reply,
+    Side,
+)
 
 from .counting import Counters
+from .open_orders import OpenOrder, OpenOrders, Sums
 
 _BASIS_POINTS = 10_000
 _BUY = Side.BUY.value
+_MASK32 = (1 << 32) - 1
+_MASK48 = (1 << 48) - 1
+_MAX_QUANTITY = 1_000_000  #: shares; no exchange takes as many in one order (OUCH 5.0, section 2.1)
+#: Notional is of this many bits of a quantity, since more is refused anyway.
+_QUANTITY_MASK = (1 << QUANTITY_BITS) - 1
+_REASONS = tuple((refusal.value, refusal.name.lower()) for refusal in Refusal)
+_COUNTED = {kind: kind.name.lower() for kind in Reply if kind}
 
-#: (bit, counter) of every check.
-_REASONS = tuple((reason.value, reason.name.lower()) for reason in Refusal)
+
+class Bucket:
+    """A token bucket in the form of the generic cell rate algorithm (ITU-T I.371, annex A): the time at which it would
+    be full again, less its depth, says whether a token is there. A full bucket of n tokens, one coming back every
+    ``rate_ns``, is ``rate_burst_ns`` = rate_ns x (n - 1). Times are ns modulo 2**48.
+    """
+
+    def __init__(self):
+        self._full_at = 0
+
+    def has_token(self, limit, time: int) -> bool:
+        return not limit.rate_ns or self._full_at <= time + limit.rate_burst_ns
+
+    def take(self, limit, time: int) -> None:
+        self._full_at = max(self._full_at, time) + limit.rate_ns
 
 
 class Risk:
@@ -23,52 +60,256 @@ class Risk:
     Members
     -------
     counters : dict[str, int]
-    positions : list[int]
-        Shares per symbol, short negative.
+    orders : OpenOrders
+        Open orders, positions and notional.
+    causes : Cause
+        Why the kill switch is engaged.
+    kills : list
+        ``Kill`` records since they were last taken out.
     """
 
     def __init__(self, design: Design):
+        symbols = range(len(design.symbols))
         self.counters = Counters("risk")
-        self.positions = [0] * len(design.symbols)
-        self._limits = design.risk
-        self._killed = False
+        self.orders = OpenOrders(design.risk.order_rows, len(symbols))
+        self.causes = Cause.NONE
+        self.kills: list = []
+        self._limits = [symbol_limit(design, symbol) for symbol in symbols]
+        self._limit = session_limit(design)
+        self._buckets, self._bucket = [Bucket() for _ in symbols], Bucket()
+        self._entered: dict[tuple[int, int], tuple[int, int, int]] = {}  # symbol, side -> quantity, price, time
+        self._marks = [0] * len(symbols)
+        self._traded = [False] * len(symbols)
+        self._rejects = 0
+        self._user_ref_num = design.order.user_ref_num
+        self._seen = _MASK32, 0  # message of the last decision, number of the next
 
-    def kill(self) -> None:
-        """Refuse everything from the next intent on, until reset."""
-        self._killed = True
+    # The kill switch.
 
-    def intent(self, i, *, queue_full: bool = False):
+    def kill(self, cause: Cause = Cause.HOST) -> None:
+        """Refuse everything from the next intent on, but cancels if the limits say so, until ``release``."""
+        if new := cause & ~self.causes:
+            self.causes |= new
+            self.counters["kills"] += bin(new).count("1")
+            self.kills.append(KILL.tuple(*self._seen, int(self.causes)))
+
+    def release(self) -> None:
+        """The host's word that orders may go out again."""
+        self._rejects = 0
+        if self.causes:
+            self.causes = Cause.NONE
+            self.kills.append(KILL.tuple(*self._seen, 0))
+
+    # Limits.
+
+    def symbol_limit(self, limit):
+        """Take a ``SymbolLimit``; its echo, or None if no such symbol is configured."""
+        if limit.symbol >= len(self._limits):
+            self.counters["limits_foreign"] += 1
+            return None
+        self.counters["limits_set"] += 1
+        self._limits[limit.symbol] = limit
+        return SYMBOL_LIMIT_SET.tuple(*self._seen, *limit)
+
+    def session_limit(self, limit):
+        """Take a ``SessionLimit``; its echo."""
+        self.counters["limits_set"] += 1
+        self._limit = limit
+        return SESSION_LIMIT_SET.tuple(*self._seen, *limit)
+
+    # Decisions.
+
+    def intent(self, i, *, time: int = 0, queue_full: bool = False, no_session: bool = False, stale: bool = False):
         """The ``Decision`` on an ``Intent``.
 
         Parameters
         ----------
-        queue_full
-            Too many approved orders wait for the wire at this moment.
+        time
+            ns since 1970 when it is judged.
+        queue_full, no_session, stale
+            Too many orders wait, nobody to send them to, nothing heard from the feed: at this moment.
         """
-        limits = self._limits
-        position = self.positions[i.symbol] + (i.quantity if i.side == _BUY else -i.quantity)
-        refusals = 0
-        if self._killed:
-            refusals |= Refusal.KILL_SWITCH.value
-        if not 0 < i.quantity <= limits.max_quantity or not i.price:
-            refusals |= Refusal.ORDER_SIZE.value
-        if not i.reference:
-            refusals |= Refusal.NO_REFERENCE.value
-        elif abs(i.price - i.reference) * _BASIS_POINTS > i.reference * limits.collar_bps:
-            refusals |= Refusal.PRICE_COLLAR.value
-        if i.collar_upper and not i.collar_lower <= i.price <= i.collar_upper:
-            refusals |= Refusal.LULD_COLLAR.value
-        if abs(position) > limits.max_position:
-            refusals |= Refusal.POSITION_LIMIT.value
-        if queue_full:
-            refusals |= Refusal.ORDER_QUEUE_FULL.value
-        if refusals:
-            self.counters["refused"] += 1
-            for bit, name in _REASONS:
-                if refusals & bit:
-                    self.counters[name] += 1
+        refusals = self._checks_of_the_moment(queue_full, no_session, stale) | self._rates(i.symbol, time)
+        target = self.orders.find(i.target) if i.action != Action.ENTER else None
+        if i.action != Action.ENTER and not self._fits(target, i):
+            refusals |= Refusal.UNKNOWN_TARGET
+        sums, short = self.orders.symbols[i.symbol], False
+        if i.action == Action.CANCEL:
+            refusals &= CHECKS_OF_CANCEL
+            if self._limit.cancel_after_kill:
+                refusals &= ~Refusal.KILL_SWITCH
         else:
-            self.counters["approved"] += 1
-            self.positions[i.symbol] = position
-        return DECISION.tuple(i.message, i.timestamp, i.symbol, i.side, i.quantity, i.price, refusals,
-                              self.positions[i.symbol])
+            short = i.side != _BUY and sums.exposure_short - i.quantity < 0
+            refusals |= self._checks_of_the_order(i) | self._exposure(i, sums) | self._repeats(i, time)
+            if short and i.short_restricted and i.bid and i.price <= i.bid:
+                refusals |= Refusal.SHORT_SALE
+        side, quantity, price = i.side, i.quantity, i.price
+        number = self._user_ref_num
+        if not refusals:
+            if i.action == Action.CANCEL:
+                side, quantity, price = target.side, target.quantity, target.price
+            self._approve(i, time)
+        self._count(refusals)
+        decision = DECISION.tuple(
+            i.message, self._seen[1], i.timestamp, i.symbol, i.action, i.host, i.target, side, quantity, price,
+            int(short), number, time, int(refusals), sums.exposure_long, sums.exposure_short)
+        self._seen = i.message, self._seen[1] + 1 & _MASK32
+        return decision
+
+    def _checks_of_the_moment(self, queue_full: bool, no_session: bool, stale: bool) -> Refusal:
+        refusals = Refusal.KILL_SWITCH if self.causes else Refusal.NONE
+        for fails, refusal in ((queue_full, Refusal.ORDER_QUEUE_FULL), (no_session, Refusal.NO_SESSION),
+                               (stale, Refusal.STALE_DATA)):
+            if fails:
+                refusals |= refusal
+        return refusals
+
+    def _rates(self, symbol: int, time: int) -> Refusal:
+        refusals, time = Refusal.NONE, time & _MASK48
+        if not self._buckets[symbol].has_token(self._limits[symbol], time):
+            refusals |= Refusal.SYMBOL_RATE
+        if not self._bucket.has_token(self._limit, time):
+            refusals |= Refusal.MESSAGE_RATE
+        return refusals
+
+    @staticmethod
+    def _fits(target: OpenOrder | None, i) -> bool:
+        """The order to end is open, of this symbol and, if it is replaced, of this side."""
+        return (target is not None and target.symbol == i.symbol
+                and (i.action == Action.CANCEL or target.side == i.side))
+
+    def _checks_of_the_order(self, i) -> Refusal:
+        limit, price, reference = self._limits[i.symbol], i.price, i.reference
+        distance = abs(price - reference)
+        failed = {
+            Refusal.FEED_GAP: i.gap,
+            Refusal.TRADING_STATE: not i.tradable,
+            Refusal.RESTRICTED: limit.restricted,
+            Refusal.ORDER_QUANTITY: (not limit.min_quantity <= i.quantity <= limit.max_quantity
+                                     or i.quantity >= _MAX_QUANTITY),
+            Refusal.ROUND_LOT: limit.lot not in LOTS or i.quantity % limit.lot,
+            Refusal.ORDER_PRICE: not price,
+            Refusal.ORDER_NOTIONAL: _notional(i) > limit.max_notional,
+            Refusal.NO_REFERENCE: not reference,
+            Refusal.PRICE_COLLAR: reference and distance * _BASIS_POINTS > reference * limit.collar_bps,
+            Refusal.ABSOLUTE_COLLAR: reference and distance > limit.collar_absolute,
+            Refusal.LULD_COLLAR: i.collar_upper and not i.collar_lower <= price <= i.collar_upper,
+        }
+        return _all(failed)
+
+    def _exposure(self, i, sums: Sums) -> Refusal:
+        limit, whole, session = self._limits[i.symbol], self._limit, self.orders.session
+        notional, buys = _notional(i), i.side == _BUY
+        worst = sums.exposure_long + i.quantity if buys else i.quantity - sums.exposure_short
+        sign = 1 if buys else -1
+        return _all({
+            Refusal.POSITION_LIMIT: worst > (limit.max_long if buys else limit.max_short),
+            Refusal.SYMBOL_GROSS: sums.gross + notional > limit.max_gross,
+            Refusal.SYMBOL_NET: sign * sums.net(i.side) + notional > limit.max_net,
+            Refusal.GROSS_NOTIONAL: session.gross + notional > whole.max_gross,
+            Refusal.NET_NOTIONAL: sign * session.net(i.side) + notional > whole.max_net,
+            Refusal.SYMBOL_OPEN_ORDERS: sums.orders >= limit.max_open_orders,
+            Refusal.OPEN_ORDERS: (session.orders >= whole.max_open_orders
+                                  or self.orders.is_taken(self._user_ref_num)),
+        })
+
+    def _repeats(self, i, time: int) -> Refusal:
+        window = self._limits[i.symbol].duplicate_ns
+        last = self._entered.get((i.symbol, i.side))
+        if i.action != Action.ENTER or not window or last is None or last[:2] != (i.quantity, i.price):
+            return Refusal.NONE
+        return Refusal.DUPLICATE_ORDER if time - last[2] & _MASK48 < window else Refusal.NONE
+
+    def _approve(self, i, time: int) -> None:
+        time &= _MASK48
+        self._buckets[i.symbol].take(self._limits[i.symbol], time)
+        self._bucket.take(self._limit, time)
+        if i.action != Action.CANCEL:
+            self.orders.add(OpenOrder(self._user_ref_num, i.symbol, i.side, i.quantity, i.price, i.quantity))
+        if i.action == Action.ENTER:
+            self._entered[i.symbol, i.side] = i.quantity, i.price, time
+        self._user_ref_num = self._user_ref_num + 1 & _MASK32
+
+    def _count(self, refusals: Refusal) -> None:
+        self.counters["refused" if refusals else "approved"] += 1
+        for bit, name in _REASONS:
+            if refusals & bit:
+                self.counters[name] += 1
+
+    # What the exchange says.
+
+    def reply(self, r):
+        """The ``Position`` after an ``ExchangeReply``."""
+        self.counters[_COUNTED[r.kind]] += 1
+        order = self.orders.find(r.user_ref_num)
+        lawful = True
+        if r.kind in (Reply.CANCEL_REJECTED, Reply.BROKEN):
+            pass  # what it is about is as it was; a broken execution is the host's to judge
+        elif order is None:
+            lawful = False
+        else:
+            lawful = self._apply(Reply(r.kind), order, r)
+        if not lawful:
+            self.counters["unlawful_reply"] += 1
+            self.kill(Cause.UNLAWFUL_REPLY)
+        if order is None:
+            return POSITION.tuple(*self._seen, *r, int(lawful), 0, 0, 0, 0, 0, 0)
+        sums = self.orders.symbols[order.symbol]
+        return POSITION.tuple(*self._seen, *r, int(lawful), order.symbol, sums.position, sums.exposure_long,
+                              sums.exposure_short, sums.orders, order.remaining)
+
+    def _apply(self, kind: Reply, order: OpenOrder, r) -> bool:
+        """Whether the reply is about no more shares than the order has left."""
+        orders, remaining = self.orders, order.remaining
+        if kind == Reply.EXECUTED:
+            orders.execute(order, r.quantity, r.price)
+            if not self._traded[order.symbol]:
+                self._marks[order.symbol] = r.price
+            orders.reduce(order, min(r.quantity, remaining))
+        elif kind == Reply.CANCELED:
+            orders.reduce(order, remaining if r.all else min(r.quantity, remaining))
+            return bool(r.all) or r.quantity <= remaining
+        elif kind == Reply.REJECTED:
+            orders.reduce(order, remaining)
+            self._reject()
+            return True
+        else:  # live, with so many shares
+            self._rejects = 0
+            if kind == Reply.REPLACED and (original := orders.find(r.original)) is not None:
+                orders.reduce(original, original.remaining)
+            orders.reduce(order, max(0, remaining - r.quantity))
+        return r.quantity <= remaining
+
+    def _reject(self) -> None:
+        self._rejects += 1
+        if self._limit.max_rejects and self._rejects >= self._limit.max_rejects:
+            self.kill(Cause.REJECTS)
+
+    # Profit and loss.
+
+    def update(self, u) -> None:
+        """An ``Update`` may bring a new price to value a position at."""
+        if u.last_trade:
+            self._marks[u.symbol], self._traded[u.symbol] = u.last_trade, True
+
+    @property
+    def equity(self) -> int:
+        """Profit, negative a loss, in 1/10 000 dollar x shares."""
+        return sum(sums.done_notional[1] - sums.done_notional[0] + sums.position * mark
+                   for sums, mark in zip(self.orders.symbols, self._marks, strict=True))
+
+    @property
+    def exceeds_loss(self) -> bool:
+        return bool(self._limit.max_loss) and self.equity < -self._limit.max_loss
+
+
+def _notional(i) -> int:
+    return (i.quantity & _QUANTITY_MASK) * i.price
+
+
+def _all(failed: dict[Refusal, object]) -> Refusal:
+    refusals = Refusal.NONE
+    for refusal, fails in failed.items():
+        if fails:
+            refusals |= refusal
+    return refusals
