@@ -1,22 +1,40 @@
-"""order: approved decisions in, order frames out.
+"""order: approved decisions in, frames of the order session out.
 
-OUCH 5.0 enter order in a SoupBinTCP unsequenced data packet in TCP, IPv4 and Ethernet II. The host has opened the
-session; sequence and reference numbers run on from the configuration's. Every frame carries one order, so that none
-waits for another.
+OUCH 5.0 in SoupBinTCP unsequenced data packets, or FIX 4.4, in TCP, IPv4 and Ethernet II. The host has opened the
+session; sequence numbers run on from the configuration's or a hand-over's. Every frame carries one message, so that
+none waits for another. What the TCP header says of the connection is given with each.
 """
 
 from ipaddress import IPv4Address
+from typing import NamedTuple
 
 from spec import ethernet, ouch, soupbintcp
 from spec.config import Design
-from spec.records import MAX_PAYLOAD, ORDER, Side
+from spec.records import ORDER, Action
 from spec.wire import Layout, write
 
+from . import fix
 from .checksum import checksum
 from .counting import Counters
 
 _MASK32 = (1 << 32) - 1
 _TTL = 64
+_WORD = 4  #: octets of a word of TCP's data offset
+_ALL = 0  #: new intended size of an order that is cancelled (OUCH 5.0, section 2.3)
+
+
+class Header(NamedTuple):
+    """What the TCP header of a frame says of the connection; ports as of ``hdl.link.Header``."""
+
+    acknowledgment: int
+    window: int
+    ts_value: int = 0
+    ts_echo: int = 0
+
+    @classmethod
+    def of(cls, design: Design) -> "Header":
+        """As the session begins, with nothing received yet."""
+        return cls(design.order.tcp_acknowledgment, min(design.session.receive_buffer, 0xFFFF))
 
 
 class Order:
@@ -25,64 +43,111 @@ class Order:
     Members
     -------
     counters : dict[str, int]
-        ``frames`` counts frames made; in hardware those that left, the same once TX is idle.
+        ``frames`` and what follows it count frames made; in hardware those that left, the same once TX is idle.
     """
 
     def __init__(self, design: Design):
         self.counters = Counters("order")
         session = self._session = design.order
         self._stocks = [symbol.stock for symbol in design.symbols]
-        self._user_ref_num = session.user_ref_num
-        self._tcp_sequence = session.tcp_sequence
+        self._port = session.source_port
+        self._payloads: dict[int, bytes] = {}  # by TCP sequence number, until their frames are made
         self._source = IPv4Address(session.source_address).packed
         self._destination = IPv4Address(session.destination_address).packed
-        link = write(
+        self._link = write(
             ethernet.ETHERNET, destination=bytes.fromhex(session.destination_mac.replace(":", "")),
             source=bytes.fromhex(session.source_mac.replace(":", "")), ethertype=ethernet.ETHERTYPE_IPV4)
         firm = session.firm.encode()
         # An option counts its tag and value, not its own length octet.
         self._appendage = bytes([1 + len(firm), ouch.OPTION_FIRM]) + firm if firm else b""
-        # All orders are equally long, so these headers never change. SoupBinTCP counts its type but not its length.
-        packet = soupbintcp.CLIENT["U"]
-        self._payload_length = packet.length + ouch.CLIENT["O"].length + len(self._appendage)
-        self._packet = write(packet, length=self._payload_length - packet["length"].length)
-        self._headers = link + self._ipv4(ethernet.TCP.length + self._payload_length)
+        self.begin(session.tcp_sequence, session.fix.msg_seq_num)
 
-    def decision(self, d):
+    def begin(self, tcp_sequence: int, msg_seq_num: int, source_port: int | None = None) -> None:
+        """Go on with these numbers: the host has handed over a session."""
+        self.tcp_sequence, self.msg_seq_num = tcp_sequence, msg_seq_num
+        self._port = self._port if source_port is None else source_port
+
+    def decision(self, d, *, header: Header):
         """The ``Order`` that a ``Decision`` becomes, or None when it was refused."""
         if d.refusals:
             return None
-        order = ORDER.tuple(d.message, self._user_ref_num, self._tcp_sequence,
-                            int.from_bytes(self._payload(d), "little"))
-        self._user_ref_num = self._user_ref_num + 1 & _MASK32
-        self._tcp_sequence = self._tcp_sequence + self._payload_length & _MASK32
+        if self._session.protocol == "fix":
+            payload = fix.order(d, session=self._session, symbol=self._stocks[d.symbol], msg_seq_num=self.msg_seq_num)
+        else:
+            payload = _packet("U", self._ouch(d))
         self.counters["orders"] += 1
-        return order
+        return self._record(payload, header, d.message, d.decision, 0, d.user_ref_num)
 
-    def _payload(self, d) -> bytes:
-        session = self._session
-        enter_order = write(
-            ouch.CLIENT["O"], user_ref_num=self._user_ref_num, side="B" if d.side == Side.BUY else "S",
-            quantity=d.quantity, symbol=self._stocks[d.symbol], price=d.price, time_in_force=session.time_in_force,
-            display=session.display, capacity=session.capacity, intermarket_sweep="N", cross_type="N",
-            cl_ord_id=f"{session.cl_ord_id_prefix}{self._user_ref_num:08X}", appendage_length=len(self._appendage))
-        return self._packet + enter_order + self._appendage
+    def admin(self, admin, *, header: Header, time: int = 0):
+        """The ``Order`` that an ``Admin`` becomes; ``time`` in ns since 1970."""
+        kind = chr(admin.type)
+        if self._session.protocol == "fix":
+            text = admin.text.to_bytes(64, "little")[: admin.length]
+            payload = fix.admin(kind, text, session=self._session, msg_seq_num=self.msg_seq_num, time=time)
+        else:
+            payload = _packet(kind)
+        self.counters["admin"] += 1
+        return self._record(payload, header, 0, 0, 1, 0)
 
     def frame(self, order) -> bytes:
-        """The whole Ethernet frame, without frame check sequence, that carries an ``Order``."""
-        payload = order.payload.to_bytes(MAX_PAYLOAD, "little")[: self._payload_length]
+        """The whole Ethernet frame, without frame check sequence, that carries an ``Order`` just made."""
         self.counters["frames"] += 1
-        return (self._headers + self._tcp(order.tcp_sequence, payload)).ljust(ethernet.MIN_FRAME, b"\0")
+        return self._frame(order.tcp_sequence, self._payloads.pop(order.tcp_sequence),
+                           Header(*(getattr(order, name) for name in Header._fields)))
 
-    def _tcp(self, sequence: int, payload: bytes) -> bytes:
-        session = self._session
-        header = write(
-            ethernet.TCP, source_port=session.source_port, destination_port=session.destination_port,
-            sequence=sequence, acknowledgment=session.tcp_acknowledgment, offset_flags=ethernet.TCP_PSH_ACK,
-            window=session.tcp_window)
-        length = len(header) + len(payload)
+    def acknowledgment(self, header: Header, sequence: int | None = None) -> bytes:
+        """The frame of a bare acknowledgment. ``sequence``: default, that of the next octet of payload."""
+        self.counters["frames"] += 1
+        self.counters["acknowledgments"] += 1
+        return self._frame(self.tcp_sequence if sequence is None else sequence, b"", header)
+
+    def again(self, sequence: int, payload: bytes, header: Header) -> bytes:
+        """The frame that carries a segment once more."""
+        self.counters["frames"] += 1
+        self.counters["retransmissions"] += 1
+        return self._frame(sequence, payload, header)
+
+    def _record(self, payload: bytes, header: Header, message: int, decision: int, admin: int, user_ref_num: int):
+        is_fix = self._session.protocol == "fix"
+        order = ORDER.tuple(message, decision, admin, user_ref_num, self.msg_seq_num if is_fix else 0,
+                            self.tcp_sequence, len(payload), *header)
+        self._payloads[self.tcp_sequence] = payload
+        self.tcp_sequence = self.tcp_sequence + len(payload) & _MASK32
+        self.msg_seq_num += is_fix
+        return order
+
+    def _ouch(self, d) -> bytes:
+        session, appendage = self._session, self._appendage
+        if d.action == Action.CANCEL:
+            return write(ouch.CLIENT["X"], user_ref_num=d.target, quantity=_ALL)
+        common = {
+            "user_ref_num": d.user_ref_num, "quantity": d.quantity, "price": d.price,
+            "time_in_force": session.time_in_force, "display": session.display, "intermarket_sweep": "N",
+            "cl_ord_id": fix.cl_ord_id(session, d.user_ref_num), "appendage_length": len(appendage),
+        }
+        if d.action == Action.REPLACE:
+            return write(ouch.CLIENT["U"], original_user_ref_num=d.target, **common) + appendage
+        return write(ouch.CLIENT["O"], side="B" if not d.side else "T" if d.short else "S",
+                     symbol=self._stocks[d.symbol], capacity=session.capacity, cross_type="N", **common) + appendage
+
+    def _frame(self, sequence: int, payload: bytes, header: Header) -> bytes:
+        tcp = self._tcp(sequence, payload, header)
+        return (self._link + self._ipv4(len(tcp)) + tcp).ljust(ethernet.MIN_FRAME, b"\0")
+
+    def _tcp(self, sequence: int, payload: bytes, header: Header) -> bytes:
+        session, options = self._session, b""
+        if session.tcp_timestamps:
+            options = (ethernet.TCP_TIMESTAMPS + header.ts_value.to_bytes(_WORD, "big")
+                       + header.ts_echo.to_bytes(_WORD, "big"))
+        words = (ethernet.TCP.length + len(options)) // _WORD
+        # Push what has to be handed on; a bare acknowledgment has nothing.
+        flags = ethernet.TCP_ACK | (ethernet.TCP_PSH if payload else 0)
+        octets = write(
+            ethernet.TCP, source_port=self._port, destination_port=session.destination_port, sequence=sequence,
+            acknowledgment=header.acknowledgment, offset_flags=words << 12 | flags, window=header.window) + options
+        length = len(octets) + len(payload)
         pseudo_header = self._source + self._destination + bytes([0, ethernet.PROTOCOL_TCP]) + length.to_bytes(2, "big")
-        return _filled_in(ethernet.TCP, header, checksum(pseudo_header + header + payload)) + payload
+        return _filled_in(ethernet.TCP, octets, checksum(pseudo_header + octets + payload)) + payload
 
     def _ipv4(self, payload_length: int) -> bytes:
         header = write(
@@ -90,6 +155,12 @@ class Order:
             flags_fragment=ethernet.IPV4_DONT_FRAGMENT, ttl=_TTL, protocol=ethernet.PROTOCOL_TCP,
             source=self._source, destination=self._destination)
         return _filled_in(ethernet.IPV4, header, checksum(header))
+
+
+def _packet(kind: str, message: bytes = b"") -> bytes:
+    """A SoupBinTCP packet, which counts its type but not its length (SoupBinTCP 3.00, section 2)."""
+    layout = soupbintcp.CLIENT[kind]
+    return write(layout, length=layout.length - layout["length"].length + len(message)) + message
 
 
 def _filled_in(layout: Layout, header: bytes, value: int) -> bytes:

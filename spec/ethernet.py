@@ -55,6 +55,7 @@ TCP = Layout("TCP", 20, "RFC 9293 section 3.1", fields(
     ("checksum", 2),
     ("urgent", 2),
 ))
+TCP_ACK, TCP_PSH = 0x10, 0x08  #: flags
 TCP_PSH_ACK = 0x5018  #: data offset 5 words, flags PSH and ACK
 #: What the option of RFC 7323, section 3.2, begins with; value and echo follow, 4 octets each. Appendix A aligns it.
 TCP_TIMESTAMPS = bytes([1, 1, 8, 10])
