@@ -26,6 +26,8 @@ class Loop:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     def close(self) -> None:
+        # Python 3.11 reports a stream's cancelled server task as an error.
+        self._loop.call_soon_threadsafe(self._loop.set_exception_handler, lambda *_: None)
         self.call(self._cancel())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

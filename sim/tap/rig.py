@@ -24,11 +24,11 @@ from spec.config import Design
 from . import repair
 from .impairment import NONE, Impairment, Wire
 from .namespace import Namespace
-from .segments import destination_port, ends, is_tcp, segment, ts_value
+from .segments import destination_port, is_tcp, ts_value
 from .tap import Tap
+from .unread import Unread
 
 _IDLE_S = 0.001  #: longest wait for a frame
-_UNREAD_SEGMENT = 1024  #: octets
 
 
 class CoreEnd(Protocol):
@@ -59,6 +59,8 @@ class Rig:
         The core is never told more at a time; it falls behind rather.
     rto_min_ms
         The exchange's least retransmission timeout; Linux's own is 200.
+    congestion
+        The exchange's congestion control. Linux always has Reno, which needs no selective acknowledgments.
     sack
         Let the host agree upon selective acknowledgments. The core sends none, and Linux counts no duplicate
         acknowledgments without them where they were agreed upon: what it lost it sends again upon timeouts only.
@@ -74,7 +76,8 @@ class Rig:
 
     def __init__(self, design: Design, *, to_exchange: Impairment = NONE,
                  from_exchange: Impairment = NONE, seed: int = 1, pace: float = 1.0,
-                 max_step_ns: int = 10_000_000, rto_min_ms: int | None = None, sack: bool = False):
+                 max_step_ns: int = 10_000_000, rto_min_ms: int | None = None, congestion: str = "reno",
+                 sack: bool = False):
         order = self._order = design.order
         self.host, self.exchange, self._taps = Namespace(), None, []
         self.to_exchange, self.from_exchange = Wire(to_exchange, f"to {seed}"), Wire(from_exchange, f"from {seed}")
@@ -82,6 +85,7 @@ class Rig:
         self.pace, self._max_step_ns = pace, max_step_ns
         self._held_port: int | None = None
         self._for_core: list[bytes] = []
+        self._unread: Unread | None = None
         self._last_ns = time.monotonic_ns()
         try:
             self.exchange = Namespace()
@@ -89,6 +93,7 @@ class Rig:
             there = {"mac": order.destination_mac, "address": order.destination_address}
             self._tap(self.host, here, there)
             self._tap(self.exchange, there, here, rto_min_ms=rto_min_ms)
+            self.exchange.set(tcp_congestion_control=congestion)
             self.host.set(tcp_sack=int(sack), tcp_timestamps=int(order.tcp_timestamps))
         except BaseException:
             self.close()
@@ -172,19 +177,18 @@ class Rig:
         handover, unread = result.handover, pending + result.unread
         self._held_port = handover.source_port
         before = handover.tcp_acknowledgment - len(unread) & 0xFFFF_FFFF
-        self._for_core += [self._unread(unread[at : at + _UNREAD_SEGMENT], before + at, handover)
-                           for at in range(0, len(unread), _UNREAD_SEGMENT)]
+        self._unread = Unread(self._order, handover, unread, before, self.ts_recent)
         return result._replace(handover=handover._replace(tcp_acknowledgment=before))
 
     def hand_back(self, state, agreed: repair.Agreed, *, ts_value: int = 0) -> socket.socket:
         """A socket of the host that goes on where a ``SessionState`` ends; its frames are the kernel's again."""
         restored = self.host.run(lambda: repair.restore(state, agreed, ts_value=ts_value))
-        self._held_port = None
+        self.forget()
         return restored
 
     def forget(self) -> None:
         """The core has lost its connection: frames go to the host's kernel, which resets it."""
-        self._held_port = None
+        self._held_port, self._unread, self._for_core = None, None, []
 
     def _tap(self, namespace: Namespace, mine: dict, peer: dict, **more) -> None:
         peer = {f"peer_{name}": value for name, value in peer.items()}
@@ -217,18 +221,19 @@ class Rig:
                 self.ts_recent = ts_value(frame) or self.ts_recent
                 host.write(frame)
         if core is not None:
-            core.send(self._for_core)
-            self._for_core = []
+            core.send(self._arriving())
             core.step(min(int((now - self._last_ns) * self.pace), self._max_step_ns))
             for frame in core.take():
+                if self._unread:
+                    self._unread.acknowledged(frame)
                 self.to_exchange.put(frame, now)
         self._last_ns = now
         for frame in self.to_exchange.take(now):
             exchange.write(frame)
 
-    def _unread(self, payload: bytes, sequence: int, handover) -> bytes:
-        """The exchange's segment with this payload, once more."""
-        core, exchange = ends(self._order, handover.source_port)
-        return segment(exchange, core, payload, sequence=sequence, acknowledgment=handover.tcp_sequence,
-                       window=min(handover.tcp_window >> handover.tcp_window_scale, 0xFFFF),
-                       timestamps=(self.ts_recent, 0) if self._order.tcp_timestamps else None)
+    def _arriving(self) -> list[bytes]:
+        """Frames for the core; before any other those with what the host left unread."""
+        if self._unread and self._unread.left:
+            return self._unread.frames()
+        frames, self._for_core = self._for_core, []
+        return frames

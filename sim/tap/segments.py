@@ -58,6 +58,10 @@ def destination_port(frame: bytes) -> int:
     return wire.read_field(ethernet.TCP["destination_port"], frame[_TCP_AT:])
 
 
+def acknowledgment_of(frame: bytes) -> int:
+    return wire.read_field(ethernet.TCP["acknowledgment"], frame[_TCP_AT:])
+
+
 def ts_value(frame: bytes) -> int:
     """As Linux writes the option on an established connection; 0 without it."""
     options = frame[_OPTIONS_AT:]
