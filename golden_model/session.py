@@ -11,8 +11,8 @@ What is done, where the RFCs leave a choice or more is known:
   even where its payload is old or early.
 - RST ends the session where it has exactly the next sequence number; any other, and a SYN, asks for an acknowledgment
   (RFC 5961). An RST outside of the window could be ignored; the window depends on the clock, the answer does no harm.
-- A segment beyond a hole is dropped, whole. One that overlaps is cut. Whatever brings no new octet where it could is
-  acknowledged at once (a probe, a duplicate, an early one).
+- A segment beyond a hole is dropped, whole. One that overlaps is cut. Early and old ones ask for an acknowledgment, an
+  old one without payload too (it is a probe); an early one without payload only acknowledges, and does not.
 - Where timestamps were agreed upon, a segment without one passes. ``ts_recent`` follows every segment that begins at or
   before the next octet expected and is not older.
 - The peer's window is taken from a segment that acknowledges more than all before did, or as much and begins no
@@ -223,7 +223,7 @@ class Session:
         hole = _ahead(self.expected, s.sequence)
         if hole > 0:
             counters["segment_early"] += bool(s.payload)
-            self.asks_acknowledgment = True
+            self.asks_acknowledgment = bool(s.payload) or s.fin
             return []
         new = s.payload[-hole:]
         if s.payload and not new:
