@@ -225,6 +225,12 @@ class TB(Bench):
         await self.until(lambda: int(self.dut.host_admin_ready.value), within=1000)
         self.dut.host_admin_valid.value = 0
 
+    async def room(self, octets: int):
+        """Wait until the window has room for so many more."""
+        await self.until(lambda: ahead(self.peer.sequence + octets & MASK, self.edge) >= 0 or not self.frames
+                         and self.peer.sequence + octets <= self.peer.acknowledged + self.design.session.receive_buffer,
+                         within=20_000)
+
     async def drain(self, cycles: int = 0):
         """All that was given is on the wire, parsed, and what it asks for has gone out."""
         await self.source.wait()

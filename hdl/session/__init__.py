@@ -24,6 +24,7 @@ from .acknowledge import Acknowledge
 from .admin import Admin
 from .connection import Connection, Events
 from .control import Control
+from .fix_replies import FixReplies
 from .milliseconds import Milliseconds
 from .ouch_replies import OuchReplies
 from .parser import Inbox
@@ -294,6 +295,8 @@ class Session(wiring.Component):
 
     def _parser(self):
         """What understands the peer's octets."""
+        if self._design.order.protocol == "fix":
+            return FixReplies(prefix=self._design.order.cl_ord_id_prefix)
         return OuchReplies()
 
     def _count(self, m: Module, events: dict[str, Value]) -> None:

@@ -1,4 +1,4 @@
-"""The session bench on both simulators, with OUCH."""
+"""The session benches on both simulators: OUCH with and without timestamps, FIX."""
 
 import pytest
 
@@ -21,7 +21,9 @@ DESIGNS = {
     "ouch": SMALL + SESSION,
     "timestamps": SMALL.replace("tcp_sequence = 1\n", "tcp_sequence = 4294967200\ntcp_timestamps = true\n"
                                 "tcp_window_scale = 7\n") + SESSION,
+    "fix": SMALL.replace("[order]\n", '[order]\nprotocol = "fix"\n') + SESSION.replace("4096", "16384") + "\n[order.fix]\n",
 }
+BENCHES = {"ouch": "session", "timestamps": "session", "fix": "session_fix"}
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def run(tmp_path, build_dir, seed):
         verilog = write_verilog(Session(design=config.load(file)), tmp_path / "session.v",
                                 name=build.module_name("session"))
         simulators.run_cocotb(simulator=simulator, verilog=verilog, toplevel=build.module_name("session"),
-                              test_module="testbenches.session", build_dir=build_dir / design, seed=seed,
+                              test_module=f"testbenches.{BENCHES[design]}", build_dir=build_dir / design, seed=seed,
                               testcase=testcase, env={"TICKWIRE_DESIGN": str(file)})
     return run
 
