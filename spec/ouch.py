@@ -60,4 +60,5 @@ SERVER: dict[str, Layout] = {layout.code: layout for layout in (
     _message("R", 16, "3.13", "order restated", _TIME, _USER_REF, ("reason", 1, Kind.CHAR), _APPENDAGE),
 )}
 
-OPTION_FIRM = 2  #: appendage tag: the MPID, 4 letters
+#: Appendage tag of enter order: the MPID, 4 letters. A replacement keeps its order's: section 2.2 lists no such tag.
+OPTION_FIRM = 2
