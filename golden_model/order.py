@@ -24,7 +24,7 @@ _ALL = 0  #: new intended size of an order that is cancelled (OUCH 5.0, section 
 
 
 class Header(NamedTuple):
-    """What the TCP header of a frame says of the connection; ports as of ``hdl.link.Header``."""
+    """What the TCP header of a frame says of the connection. The port is told by ``begin``."""
 
     acknowledgment: int
     window: int
@@ -123,12 +123,13 @@ class Order:
         common = {
             "user_ref_num": d.user_ref_num, "quantity": d.quantity, "price": d.price,
             "time_in_force": session.time_in_force, "display": session.display, "intermarket_sweep": "N",
-            "cl_ord_id": fix.cl_ord_id(session, d.user_ref_num), "appendage_length": len(appendage),
+            "cl_ord_id": fix.cl_ord_id(session, d.user_ref_num),
         }
-        if d.action == Action.REPLACE:
-            return write(ouch.CLIENT["U"], original_user_ref_num=d.target, **common) + appendage
+        if d.action == Action.REPLACE:  # keeps its order's firm: section 2.2 has no option to name one
+            return write(ouch.CLIENT["U"], original_user_ref_num=d.target, **common)
         return write(ouch.CLIENT["O"], side="B" if not d.side else "T" if d.short else "S",
-                     symbol=self._stocks[d.symbol], capacity=session.capacity, cross_type="N", **common) + appendage
+                     symbol=self._stocks[d.symbol], capacity=session.capacity, cross_type="N",
+                     appendage_length=len(appendage), **common) + appendage
 
     def _frame(self, sequence: int, payload: bytes, header: Header) -> bytes:
         tcp = self._tcp(sequence, payload, header)
