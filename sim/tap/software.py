@@ -14,7 +14,7 @@ from golden_model.session import Session
 from spec.config import Design
 from spec.records import ADMIN, DECISION, SESSION_STATE, Action, LostReason, Reply, SessionEvent, Side
 
-from .segments import ends, payload_of, segment
+from .segments import payload_of
 
 _MASK32 = (1 << 32) - 1
 _MS = 1_000_000  #: ns
@@ -62,8 +62,7 @@ class SoftwareCore:
             ("timeouts", "fast_retransmits", "retransmissions", "acknowledgments", "heartbeats"), 0)
         self._design = design
         self._user_ref_num = design.order.user_ref_num
-        self._source_port, self._ts_offset, self._msg_seq_num = design.order.source_port, 0, 0
-        self._leaving = False
+        self._ts_offset, self._leaving = 0, False
         self._frames: list[bytes] = []
         self._reset(time_ns)
 
@@ -96,9 +95,8 @@ class SoftwareCore:
     def hand_over(self, handover) -> None:
         """Take the session that a ``Handover`` describes."""
         self.session.handover(handover)
-        self.order.begin(handover.tcp_sequence, handover.msg_seq_num)
-        self._source_port, self._ts_offset = handover.source_port, handover.ts_offset
-        self._msg_seq_num, self._leaving = handover.msg_seq_num, False
+        self.order.begin(handover.tcp_sequence, handover.msg_seq_num, handover.source_port)
+        self._ts_offset, self._leaving = handover.ts_offset, False
         self._reset(self.time_ns)
         self._state(SessionEvent.ESTABLISHED)
 
@@ -138,7 +136,7 @@ class SoftwareCore:
         self._send_new()
         if self._acknowledge:
             self.counts["acknowledgments"] += 1
-            self._frames.append(self._segment(b"", self.session.next_sequence))
+            self._frames.append(self.order.acknowledgment(self._header()))
             self._acknowledge = False
         if self._leaving and not self._under_way:
             self._state(SessionEvent.HANDED_BACK)
@@ -153,7 +151,7 @@ class SoftwareCore:
             self._leave(self.order.decision(self.waiting.popleft(), header=self._header()))
         if heartbeat and self.time_ns - self._last_sent >= heartbeat and not self._leaving:
             self.counts["heartbeats"] += 1
-            self._leave(self.order.admin(_HEARTBEAT, header=self._header()))
+            self._leave(self.order.admin(_HEARTBEAT, header=self._header(), time=self.time_ns))
 
     def _room(self) -> bool:
         """In send buffer and window, for the largest message."""
@@ -169,8 +167,6 @@ class SoftwareCore:
         self._under_way.append(_Sent(order.tcp_sequence, payload_of(frame)))
         self._frames.append(frame)
         self._last_sent, self._acknowledge = self.time_ns, False
-        if order.msg_seq_num:
-            self._msg_seq_num = order.msg_seq_num + 1
 
     def _acknowledged(self) -> None:
         until = self.session.unacknowledged
@@ -198,20 +194,12 @@ class SoftwareCore:
         """The first segment that is not acknowledged, with what its header says now."""
         first = self._under_way[0]
         self.counts["retransmissions"] += 1
-        self._frames.append(self._segment(first.payload, first.sequence))
+        self._frames.append(self.order.again(first.sequence, first.payload, self._header()))
         self._deadline = self.time_ns + (self._design.session.retransmit_ns << self._timeouts)
 
     def _header(self) -> Header:
-        return Header(self._source_port, self.session.expected, self._window(), self.ts_value, self.session.ts_recent)
-
-    def _window(self) -> int:
-        return self._design.session.receive_buffer
-
-    def _segment(self, payload: bytes, sequence: int) -> bytes:
-        core, exchange = ends(self._design.order, self._source_port)
-        stamps = (self.ts_value, self.session.ts_recent) if self._design.order.tcp_timestamps else None
-        return segment(core, exchange, payload, sequence=sequence, acknowledgment=self.session.expected,
-                       window=self._window(), timestamps=stamps)
+        return Header(self.session.expected, self._design.session.receive_buffer, self.ts_value,
+                      self.session.ts_recent)
 
     def _reply(self, reply) -> None:
         self.replies.append(reply)
@@ -221,7 +209,7 @@ class SoftwareCore:
 
     def _state(self, event: SessionEvent) -> None:
         told = SESSION_STATE.tuple(*[0] * len(SESSION_STATE.fields))._replace(
-            decision=len(self.decisions), state=int(event), msg_seq_num=self._msg_seq_num)
+            decision=len(self.decisions), state=int(event), msg_seq_num=self.order.msg_seq_num)
         self.states.append(self.session.state(told))
 
     def _lost(self) -> None:
