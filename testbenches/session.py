@@ -421,3 +421,35 @@ async def heartbeats(dut):
     assert [chr(a.type) for a in tb.admins] == ["R", "O"]
     assert tb.counters("session")["heartbeats"] == 1
     tb.check()
+
+
+@_test
+async def timestamps(dut):
+    """Timestamps sent and echoed (RFC 7323), and protection against wrapped sequence numbers."""
+    tb = await TB.create(dut)
+    if not tb.design.order.tcp_timestamps:
+        tb.give(tb.peer.send(soup("H")))
+        await tb.drain()
+        assert tb.frames[-1].ts_value == tb.frames[-1].ts_echo == 0
+        return
+    tb.give(tb.peer.segment(flags="R"))
+    await tb.drain()
+    recent, offset = MASK - 5, tb.rng.getrandbits(32)
+    await tb.handover(ts_recent=recent, ts_offset=offset)
+    for stamp, echoed in ((MASK, MASK), (3, 3), (3, 3), (2, 3), (MASK, 3), (-1, 3), (1 << 30, 1 << 30)):
+        old = stamp not in (echoed, -1)
+        frame = tb.peer.segment(soup("H"), stamp=stamp)
+        if not old:
+            tb.peer.sequence = tb.peer.sequence + 3 & MASK
+        before = tb.model.counters["segment_old"]
+        tb.give(frame)
+        await tb.drain()
+        assert tb.model.counters["segment_old"] == before + old
+        assert tb.frames[-1].ts_echo == echoed and tb.frames[-1].acknowledgment == tb.peer.sequence
+        assert tb.frames[-1].ts_value == (1_000_000_000 + offset) & MASK
+    tb.give(tb.peer.segment(soup("H"), stamp=1 << 30, sequence=tb.peer.sequence + 9))  # beyond a hole: not echoed
+    tb.give(tb.peer.segment(flags="R", stamp=5, sequence=tb.peer.sequence))  # RST passes with any timestamp
+    await tb.drain()
+    assert tb.sessions.seen[-1].reason == LostReason.RST
+    tb.check()
+    tb.check_state()

@@ -46,8 +46,8 @@ class Fix(TB):
         fields = [(150, exec_type), (39, "0"), (11, self.identity())]
         if exec_type == "5" or rng.random() < 0.4:
             fields.append((41, self.identity()))
-        fields += [(151, values.get("leaves", rng.choice(_QUANTITIES))), (32, values.get("last", rng.choice(_QUANTITIES))),
-                   (31, values.get("price", rng.choice(_PRICES)))]
+        fields += [(151, values.get("leaves", rng.choice(_QUANTITIES))),
+                   (32, values.get("last", rng.choice(_QUANTITIES))), (31, values.get("price", rng.choice(_PRICES)))]
         return "8", self.fill(*fields)
 
     def any(self) -> tuple[str, list[tuple[int, str]]]:

@@ -127,7 +127,7 @@ class Connection(wiring.Component):
             beyond.eq(before_sent[31]),
             advances.eq(~of_ack[31] & (of_ack != 0)),
             same.eq(of_ack == 0),
-            window_newer.eq(~of_ack[31] & ~of_window[31]),
+            window_newer.eq(~of_ack[31] & ((of_ack != 0) | ~of_window[31])),
             same_window.eq(scaled == last_window),
             payload.eq(one.length != 0),
             something.eq((one.length != 0) | one.fin),

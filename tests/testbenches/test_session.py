@@ -21,7 +21,7 @@ DESIGNS = {
     "ouch": SMALL + SESSION,
     "timestamps": SMALL.replace("tcp_sequence = 1\n", "tcp_sequence = 4294967200\ntcp_timestamps = true\n"
                                 "tcp_window_scale = 7\n") + SESSION,
-    "fix": SMALL.replace("[order]\n", '[order]\nprotocol = "fix"\n') + SESSION.replace("4096", "16384") + "\n[order.fix]\n",
+    "fix": SMALL.replace("[order]\n", '[order]\nprotocol = "fix"\n') + SESSION.replace("4096", "16384"),
 }
 BENCHES = {"ouch": "session", "timestamps": "session", "fix": "session_fix"}
 
