@@ -9,8 +9,8 @@ What is done, where the RFCs leave a choice or more is known:
 
 - Checks in order: timestamp (PAWS), RST, SYN, ACK bit, acknowledgment, payload, FIN. A segment's acknowledgment counts
   even where its payload is old or early.
-- RST ends the session where it has exactly the next sequence number; any other, and a SYN, asks for an acknowledgment
-  (RFC 5961). An RST outside of the window could be ignored; the window depends on the clock, the answer does no harm.
+- RST ends the session where it has exactly the next sequence number; a later one, and a SYN, asks for an acknowledgment
+  (RFC 5961). One beyond the window could be ignored; the window depends on the clock, and the answer does no harm.
 - A segment beyond a hole is dropped, whole. One that overlaps is cut. Early and old ones ask for an acknowledgment, an
   old one without payload too (it is a probe); an early one without payload only acknowledges, and does not.
 - Where timestamps were agreed upon, a segment without one passes. ``ts_recent`` follows every segment that begins at or
@@ -187,8 +187,7 @@ class Session:
         if s.rst:
             if s.sequence == self.expected:
                 self.lose(LostReason.RST)
-            else:
-                self.asks_acknowledgment = True
+            self.asks_acknowledgment = _ahead(self.expected, s.sequence) > 0
             return []
         if s.syn:
             self.asks_acknowledgment = True

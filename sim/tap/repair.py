@@ -24,8 +24,9 @@ _HAS_TIMESTAMPS, _HAS_SACK, _HAS_SCALES = 1, 2, 4  # TCPI_OPT_*
 _MASK32 = (1 << 32) - 1
 _MS = 1_000_000  #: ns
 
-#: Set it before connecting: the scale of the core's own window must be 0, and a socket's follows its receive buffer.
-RECEIVE_BUFFER = 32768
+#: The largest receive buffer (SO_RCVBUF, before connecting) whose window needs no scale: the core's own has none. It
+#: should be the core's, for the peer may already have sent as much as the host's window let it.
+MAX_RECEIVE_BUFFER = 32768
 
 
 class Agreed(NamedTuple):
@@ -37,6 +38,7 @@ class Agreed(NamedTuple):
     scale: int  #: of the peer's window
     timestamps: bool
     sack: bool
+    receive_buffer: int
 
 
 class Taken(NamedTuple):
@@ -73,12 +75,13 @@ def take(connected: socket.socket, *, now_ns: int, ts_recent: int = 0, msg_seq_n
     info = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
     options, scales = info[_INFO_OPTIONS], info[_INFO_SCALES] if info[_INFO_OPTIONS] & _HAS_SCALES else 0
     if scales >> 4:
-        raise ValueError(f"a receive window of scale 0, by SO_RCVBUF below {RECEIVE_BUFFER + 1}, not {scales >> 4}")
+        raise ValueError(f"a receive window of scale 0, by SO_RCVBUF up to {MAX_RECEIVE_BUFFER}, not {scales >> 4}")
     unread = connected.recv(1 << 20) if _waiting(connected, termios.FIONREAD) else b""
     connected.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, _REPAIR_ON)
     agreed = Agreed(
         connected.getsockname(), connected.getpeername(), connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG),
-        scales & 15, bool(options & _HAS_TIMESTAMPS), bool(options & _HAS_SACK))
+        scales & 15, bool(options & _HAS_TIMESTAMPS), bool(options & _HAS_SACK),
+        connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2)  # Linux doubles what it is given
     # Its lowest bit says something else (Linux 6.7 and later): the next odd value is no less than any sent.
     stamp = connected.getsockopt(socket.IPPROTO_TCP, _TCP_TIMESTAMP) | 1
     window = _WINDOW.unpack(connected.getsockopt(socket.IPPROTO_TCP, _TCP_REPAIR_WINDOW, _WINDOW.size))[1]
@@ -103,7 +106,7 @@ def restore(state, agreed: Agreed, *, ts_value: int = 0) -> socket.socket:
     restored = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         restored.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        restored.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        restored.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, agreed.receive_buffer)
         restored.setsockopt(socket.IPPROTO_TCP, _TCP_REPAIR, _REPAIR_ON)
         restored.bind(agreed.source)
         for queue, sequence in ((_SEND_QUEUE, state.tcp_unacknowledged), (_RECEIVE_QUEUE, state.tcp_acknowledgment)):

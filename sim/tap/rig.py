@@ -78,7 +78,8 @@ class Rig:
                  from_exchange: Impairment = NONE, seed: int = 1, pace: float = 1.0,
                  max_step_ns: int = 10_000_000, rto_min_ms: int | None = None, congestion: str = "reno",
                  sack: bool = False):
-        order = self._order = design.order
+        order, self._receive_buffer = design.order, design.session.receive_buffer
+        self._order = order
         self.host, self.exchange, self._taps = Namespace(), None, []
         self.to_exchange, self.from_exchange = Wire(to_exchange, f"to {seed}"), Wire(from_exchange, f"from {seed}")
         self.ts_recent = 0
@@ -197,7 +198,7 @@ class Rig:
     def _connect(self) -> socket.socket:
         connected = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, repair.RECEIVE_BUFFER)
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connected.connect((self._order.destination_address, self._order.destination_port))
         except BaseException:

@@ -308,10 +308,12 @@ def test_the_end(frames, reason):
 
 def test_not_yet_the_end():
     session = Session(OUCH)
-    for wrong in ({"flags": FIN | ACK, "sequence": 2}, {"flags": RST, "sequence": 2}, {"flags": RST, "sequence": 0},
-                  {"flags": SYN}, {"flags": SYN | ACK}):
+    for wrong in ({"flags": FIN | ACK, "sequence": 2}, {"flags": RST, "sequence": 2}, {"flags": SYN},
+                  {"flags": SYN | ACK}):
         session.frame(segment(**wrong))
         assert session.established and session.asks_acknowledgment
+    session.frame(segment(flags=RST, sequence=0))
+    assert session.established and not session.asks_acknowledgment
     assert session.expected == 1
 
 
