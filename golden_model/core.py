@@ -232,6 +232,8 @@ class Core:
         if not told.causes:
             self.risk.release()
         elif others := told.causes & ~_OWN_CAUSES & ~self.risk.causes:
+            if others & Cause.LOSS and not self.risk.lost:
+                raise ValueError(f"{told!r}: no loss above the limit, profit is {self.risk.equity}")
             self.risk.kill(Cause(others))
 
 

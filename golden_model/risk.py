@@ -30,9 +30,8 @@ from .open_orders import OpenOrder, OpenOrders, Sums
 _BASIS_POINTS = 10_000
 _BUY = Side.BUY.value
 _MASK32 = (1 << 32) - 1
-_MASK48 = (1 << 48) - 1
 _MAX_QUANTITY = 1_000_000  #: shares; no exchange takes as many in one order (OUCH 5.0, section 2.1)
-#: Notional is of this many bits of a quantity, since more is refused anyway.
+#: Notional and lots are of this many bits of a quantity, since more is refused anyway.
 _QUANTITY_MASK = (1 << QUANTITY_BITS) - 1
 _REASONS = tuple((refusal.value, refusal.name.lower()) for refusal in Refusal)
 _COUNTED = {kind: kind.name.lower() for kind in Reply if kind}
@@ -41,7 +40,7 @@ _COUNTED = {kind: kind.name.lower() for kind in Reply if kind}
 class Bucket:
     """A token bucket in the form of the generic cell rate algorithm (ITU-T I.371, annex A): the time at which it would
     be full again, less its depth, says whether a token is there. A full bucket of n tokens, one coming back every
-    ``rate_ns``, is ``rate_burst_ns`` = rate_ns x (n - 1). Times are ns modulo 2**48.
+    ``rate_ns``, is ``rate_burst_ns`` = rate_ns x (n - 1).
     """
 
     def __init__(self):
@@ -66,6 +65,8 @@ class Risk:
         Why the kill switch is engaged.
     kills : list
         ``Kill`` records since they were last taken out.
+    lost : bool
+        Equity has been below the limit since the kill switch was last released.
     """
 
     def __init__(self, design: Design):
@@ -81,6 +82,7 @@ class Risk:
         self._marks = [0] * len(symbols)
         self._traded = [False] * len(symbols)
         self._rejects = 0
+        self.lost = False
         self._user_ref_num = design.order.user_ref_num
         self._seen = _MASK32, 0  # message of the last decision, number of the next
 
@@ -96,6 +98,7 @@ class Risk:
     def release(self) -> None:
         """The host's word that orders may go out again."""
         self._rejects = 0
+        self.lost = self._exceeds_loss()
         if self.causes:
             self.causes = Cause.NONE
             self.kills.append(KILL.tuple(*self._seen, 0))
@@ -115,6 +118,7 @@ class Risk:
         """Take a ``SessionLimit``; its echo."""
         self.counters["limits_set"] += 1
         self._limit = limit
+        self.lost |= self._exceeds_loss()
         return SESSION_LIMIT_SET.tuple(*self._seen, *limit)
 
     # Decisions.
@@ -165,7 +169,7 @@ class Risk:
         return refusals
 
     def _rates(self, symbol: int, time: int) -> Refusal:
-        refusals, time = Refusal.NONE, time & _MASK48
+        refusals = Refusal.NONE
         if not self._buckets[symbol].has_token(self._limits[symbol], time):
             refusals |= Refusal.SYMBOL_RATE
         if not self._bucket.has_token(self._limit, time):
@@ -187,7 +191,7 @@ class Risk:
             Refusal.RESTRICTED: limit.restricted,
             Refusal.ORDER_QUANTITY: (not limit.min_quantity <= i.quantity <= limit.max_quantity
                                      or i.quantity >= _MAX_QUANTITY),
-            Refusal.ROUND_LOT: limit.lot not in LOTS or i.quantity % limit.lot,
+            Refusal.ROUND_LOT: limit.lot not in LOTS or (i.quantity & _QUANTITY_MASK) % limit.lot,
             Refusal.ORDER_PRICE: not price,
             Refusal.ORDER_NOTIONAL: _notional(i) > limit.max_notional,
             Refusal.NO_REFERENCE: not reference,
@@ -218,10 +222,9 @@ class Risk:
         last = self._entered.get((i.symbol, i.side))
         if i.action != Action.ENTER or not window or last is None or last[:2] != (i.quantity, i.price):
             return Refusal.NONE
-        return Refusal.DUPLICATE_ORDER if time - last[2] & _MASK48 < window else Refusal.NONE
+        return Refusal.DUPLICATE_ORDER if time - last[2] < window else Refusal.NONE
 
     def _approve(self, i, time: int) -> None:
-        time &= _MASK48
         self._buckets[i.symbol].take(self._limits[i.symbol], time)
         self._bucket.take(self._limit, time)
         if i.action != Action.CANCEL:
@@ -265,6 +268,7 @@ class Risk:
             orders.execute(order, r.quantity, r.price)
             if not self._traded[order.symbol]:
                 self._marks[order.symbol] = r.price
+            self.lost |= self._exceeds_loss()
             orders.reduce(order, min(r.quantity, remaining))
         elif kind == Reply.CANCELED:
             orders.reduce(order, remaining if r.all else min(r.quantity, remaining))
@@ -275,7 +279,8 @@ class Risk:
             return True
         else:  # live, with so many shares
             self._rejects = 0
-            if kind == Reply.REPLACED and (original := orders.find(r.original)) is not None:
+            original = orders.find(r.original) if kind == Reply.REPLACED else None
+            if original is not None and (original.symbol, original.side) == (order.symbol, order.side):
                 orders.reduce(original, original.remaining)
             orders.reduce(order, max(0, remaining - r.quantity))
         return r.quantity <= remaining
@@ -291,6 +296,7 @@ class Risk:
         """An ``Update`` may bring a new price to value a position at."""
         if u.last_trade:
             self._marks[u.symbol], self._traded[u.symbol] = u.last_trade, True
+            self.lost |= self._exceeds_loss()
 
     @property
     def equity(self) -> int:
@@ -298,8 +304,7 @@ class Risk:
         return sum(sums.done_notional[1] - sums.done_notional[0] + sums.position * mark
                    for sums, mark in zip(self.orders.symbols, self._marks, strict=True))
 
-    @property
-    def exceeds_loss(self) -> bool:
+    def _exceeds_loss(self) -> bool:
         return bool(self._limit.max_loss) and self.equity < -self._limit.max_loss
 
 

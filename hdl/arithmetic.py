@@ -29,3 +29,9 @@ def times(value, factor: int) -> Value:
         rest >>= 1
         shift += 1
     return total[: len(value) + factor.bit_length()]
+
+
+def table(index: Value, values) -> Value:
+    """``values[index]``, constants: logic two or three levels deep, where an adder would be as many carry chains."""
+    values = list(values)
+    return Array(C(value, max(max(values).bit_length(), 1)) for value in values)[index]

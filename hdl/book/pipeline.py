@@ -41,9 +41,3 @@ def one_of(*choices: tuple[Value, Value]) -> Value:
     for condition, value in choices:
         result = result | Mux(condition, value, 0)
     return result
-
-
-def table(index: Value, values) -> Value:
-    """``values[index]``, constants: logic two or three levels deep, where an adder would be as many carry chains."""
-    values = list(values)
-    return Array(C(value, max(max(values).bit_length(), 1)) for value in values)[index]

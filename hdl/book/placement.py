@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from spec.config import Book
 
+from ..arithmetic import table
 from ..memory import SetClearMemory
-from .pipeline import lowest_one_hot, table
+from .pipeline import lowest_one_hot
 
 
 def places(book: Book) -> int:

@@ -9,9 +9,8 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from ..arithmetic import times
+from ..arithmetic import table, times
 from .operation import PRICE_BITS
-from .pipeline import table
 
 _CHUNK = 10
 _SHIFT = 1025  #: a multiple of 25 that keeps the alternating sum positive

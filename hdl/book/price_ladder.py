@@ -7,9 +7,10 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.records import LEVEL_ORDERS_BITS, LEVEL_QUANTITY_BITS
 
+from ..arithmetic import table
 from ..memory import ForwardedMemory, SetClearMemory, SweptMemory
 from .operation import PRICE_BITS, Ring, symbol_index, window_row
-from .pipeline import carry, highest, table
+from .pipeline import carry, highest
 
 _Level = data.StructLayout({"quantity": LEVEL_QUANTITY_BITS, "orders": LEVEL_ORDERS_BITS})
 

@@ -18,15 +18,16 @@ _Faults = data.StructLayout({
     "unknown_reference": 1, "duplicate_reference": 1, "over_execution": 1, "table_full": 1,
 })
 _State = data.StructLayout({
-    "trading": 1, "halted": 1, "short_restricted": 1, "faults": _Faults, "last_trade": 32, "collar_lower": 32, "collar_upper": 32,
+    "trading": 1, "halted": 1, "short_restricted": 1, "faults": _Faults,
+    "last_trade": 32, "collar_lower": 32, "collar_upper": 32,
 })
 
 #: What a message says, apart from orders.
 _News = data.StructLayout({
     "message": 32, "gap": 1, "timestamp": 48, "type": 8,
     "executes": 1, "prints": 1, "breaks": 1, "price": 32, "shares": 64, "match": 64,
-    "acts": 1, "trades": 1, "restricts": 1, "restricted": 1, "operates": 1, "halts": 1, "collars": 1, "lower": 32, "upper": 32,
-    "opens": 1, "closes": 1,
+    "acts": 1, "trades": 1, "restricts": 1, "restricted": 1, "operates": 1, "halts": 1,
+    "collars": 1, "lower": 32, "upper": 32, "opens": 1, "closes": 1,
 })
 
 

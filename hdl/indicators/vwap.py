@@ -9,10 +9,10 @@ from spec.records import SYMBOL_BITS, UPDATE, Trade
 
 from ..arithmetic import add_sub
 from ..memory import ForwardedMemory
+from ..multiplier import Multiplier
 from ..pipeline import delay
 from ..records import records
 from .matches import SHARES_BITS, Matches
-from .multiplier import Multiplier
 
 
 class Vwap(wiring.Component):

@@ -1,68 +1,120 @@
 """Risk: the gate between what the strategy wants and what may be sent.
 
 Every intent passes all checks side by side; ``Decision.refusals`` names those that failed. Nothing but a decision
-without refusals makes an order.
+without refusals makes an order. docs/risk.md says what each check compares, and which rule asks for it.
 """
 
 from amaranth import *
-from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec.config import Design
-from spec.records import DECISION, INTENT, Refusal, Side
+from spec.records import (
+    CHECKS_OF_CANCEL,
+    DECISION,
+    INTENT,
+    KILL,
+    POSITION,
+    REPLY,
+    SESSION_LIMIT,
+    SESSION_LIMIT_SET,
+    SYMBOL_LIMIT,
+    SYMBOL_LIMIT_SET,
+    UPDATE,
+    Action,
+    Cause,
+    Refusal,
+    Reply,
+)
 
 from ..candidates import Candidates
 from ..counting import count
+from ..link import Seen
+from ..memory import ForwardedMemory
+from ..pipeline import delay
 from ..records import counters, layout, records
-from .collar import PriceCollar
-from .luld import LuldCollar
-from .position import Positions
-from .reference import NoReference
-from .size import OrderSize
+from ..time import Time
+from . import exposure, order_checks
+from .duplicates import Duplicates
+from .exposure import Exposure
+from .kill_switch import KillSwitch
+from .limits import Limits
+from .loss import Loss
+from .open_orders import OpenOrders
+from .order_checks import OrderChecks
+from .rate import TIME_BITS, Rate
+from .replies import Replies
+from .stale import Stale
 
-__all__ = ["LuldCollar", "NoReference", "OrderSize", "Positions", "PriceCollar", "Risk"]
+__all__ = ["Risk"]
+
+_REPLIES = {kind: kind.name.lower() for kind in Reply if kind}
 
 
 class Risk(wiring.Component):
     """One decision per intent.
 
-    Latency ``LATENCY`` cycles, initiation interval 1. An intent at clock edge c is decided there, where ``kill`` and
-    ``queue_full`` count as they stand, and its decision is at edge c + 1. What it may order is there one cycle before
-    it, and is judged for either side; the intent says which verdict counts. A decision holds what was judged: symbol,
-    quantity and price are the candidate's, whatever the intent says they are.
+    Latency ``LATENCY`` cycles, initiation interval 1. What an intent may order is there one cycle before it; the intent
+    says which of it counts. Whatever else changes what is decided (replies, limits, the kill switch) changes it between
+    two intents: what happens in cycle w is seen by intents from w + 1 on, and its record says which is the first. Those
+    records come two cycles after w, in that order: positions, limits, kills.
 
     =====  ===========================================================================================
     cycle  does
     =====  ===========================================================================================
-    c - 1  candidates: every comparison that needs no position; products of the price collar; read of the
-           position
-    c      intent; collar's last addition; position limit; choice of the side; verdict; new position
-    c + 1  decision; write of the position
+    c - 1  candidates: limits and what replies changed are read, sums of digits for the lot
+    c      intent: everything that depends on no other order; products; what sums are compared with
+    c + 1  judgement: sums against those, rates, duplicates, rows; the verdict; new sums
+    c + 2  decision
     =====  ===========================================================================================
 
     Members
     -------
-    candidates
-        What an intent in the next cycle may order.
-    intents
-        What the strategy wants of it.
-    kill
-        Refuse everything from now on until reset, however short the pulse.
-    queue_full
-        No room for another order in front of the wire.
-    decisions
-        The verdicts.
+    candidates, intents
+        What an intent in the next cycle may order, and what the strategy wants of it.
+    updates
+        Of the book, to value positions.
+    replies
+        What the exchange says, with backpressure.
+    symbol_limits, session_limits
+        Of the host.
+    kill, kill_release
+        Engages the kill switch; ends it, if ``kill`` is low.
+    session_lost
+        Engages it too.
+    queue_full, no_session
+        An order that is judged now could not be sent.
+    heard
+        A datagram of the feed came.
+    time
+    decisions, positions, symbol_limits_set, session_limits_set, kills
+    seen
+        Which decision sees what happens now.
     ready
-        Positions are cleared. Intents before that are a design error.
+        All memories are swept. No intent before.
     """
 
-    LATENCY = 1
+    LATENCY = 2
 
     candidates: In(Candidates)
     intents: In(records(INTENT))
+    updates: In(records(UPDATE))
+    replies: In(stream.Signature(layout(REPLY)))
+    symbol_limits: In(stream.Signature(layout(SYMBOL_LIMIT)))
+    session_limits: In(stream.Signature(layout(SESSION_LIMIT)))
     kill: In(1)
+    kill_release: In(1)
+    session_lost: In(1)
     queue_full: In(1)
+    no_session: In(1)
+    heard: In(1)
+    time: In(Time)
     decisions: Out(records(DECISION))
+    positions: Out(records(POSITION))
+    symbol_limits_set: Out(records(SYMBOL_LIMIT_SET))
+    session_limits_set: Out(records(SESSION_LIMIT_SET))
+    kills: Out(records(KILL))
+    seen: Out(Seen)
     ready: Out(1)
     counters: Out(counters("risk"))
 
@@ -75,63 +127,161 @@ class Risk(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         design = self._design
-        checks = {
-            Refusal.ORDER_SIZE: [OrderSize(design=design) for _ in Side],
-            Refusal.PRICE_COLLAR: [PriceCollar(design=design) for _ in Side],
-            Refusal.LULD_COLLAR: [LuldCollar() for _ in Side],
-            Refusal.NO_REFERENCE: [NoReference() for _ in Side],
-        }
-        candidates, intent = self.candidates, self.intents.payload
-        failing = {}
-        for refusal, of_side in checks.items():
-            for side, check in zip(Side, of_side, strict=True):
-                m.submodules[f"{refusal.name}_{side.name}".lower()] = check
-                m.d.comb += check.intent.price.eq(candidates.prices[side])
-                for name in ("symbol", "quantity", "reference", "collar_lower", "collar_upper"):
-                    m.d.comb += check.intent[name].eq(candidates[name])
-            failing[refusal] = Mux(intent.side, of_side[Side.SELL].fails, of_side[Side.BUY].fails)
+        m.submodules.limits = limits = Limits(design=design)
+        m.submodules.order_checks = checks = OrderChecks()
+        m.submodules.exposure = sums = Exposure(design=design)
+        m.submodules.open_orders = orders = OpenOrders(design=design)
+        m.submodules.duplicates = duplicates = Duplicates(design=design)
+        m.submodules.symbol_rate = symbol_rate = Rate()
+        m.submodules.message_rate = message_rate = Rate()
+        m.submodules.replies = replies = Replies(design=design)
+        m.submodules.loss = loss = Loss(design=design)
+        m.submodules.stale = stale = Stale()
+        m.submodules.kill_switch = switch = KillSwitch()
+        m.submodules.buckets = buckets = ForwardedMemory(shape=TIME_BITS, depth=len(design.symbols))
+        candidates, intent, limit, session = self.candidates, self.intents.payload, limits.of_symbol, limits.of_session
 
-        m.submodules.positions = positions = Positions(design=design)
+        # Which decision sees what happens now.
+        seen, now = Signal(Seen, init={"message": -1}), self.time.ns
         m.d.comb += [
-            positions.symbol.eq(candidates.symbol),
-            positions.quantity.eq(candidates.quantity),
-            positions.valid.eq(self.intents.valid),
-            positions.side.eq(intent.side),
-            self.ready.eq(positions.ready),
+            self.seen.message.eq(Mux(self.intents.valid, intent.message, seen.message)),
+            self.seen.decision.eq(seen.decision + self.intents.valid),
+            *(part.seen.eq(self.seen) for part in (limits, replies, switch)),
         ]
-        failing[Refusal.POSITION_LIMIT] = positions.fails
+        m.d.sync += seen.eq(self.seen)
 
-        killed = Signal()
-        with m.If(self.kill):
-            m.d.sync += killed.eq(1)
-        failing[Refusal.KILL_SWITCH] = self.kill | killed
-        failing[Refusal.ORDER_QUEUE_FULL] = self.queue_full
+        # The host's limits.
+        connect(m, flipped(self.symbol_limits), limits.symbol_limits)
+        connect(m, flipped(self.session_limits), limits.session_limits)
 
-        refusals = Signal(layout(DECISION)["refusals"].shape)
+        # One cycle before the intent, and with it.
+        m.d.comb += [
+            limits.symbol.eq(candidates.symbol),
+            checks.quantity.eq(candidates.quantity),
+            sums.symbol.eq(candidates.symbol),
+            checks.intent.eq(intent), checks.limit.eq(limit),
+            sums.side.eq(intent.side), sums.quantity.eq(intent.quantity), sums.limit.eq(limit),
+            sums.session_limit.eq(session),
+            orders.target.eq(intent.target),
+            *(getattr(duplicates, name).eq(intent[name]) for name in ("symbol", "side", "quantity", "price")),
+            duplicates.time.eq(now), duplicates.window_ns.eq(limit.duplicate_ns),
+            symbol_rate.time.eq(now), symbol_rate.rate_ns.eq(limit.rate_ns), symbol_rate.burst_ns.eq(
+                limit.rate_burst_ns),
+            message_rate.time.eq(now), message_rate.rate_ns.eq(session.rate_ns), message_rate.burst_ns.eq(
+                session.rate_burst_ns),
+            buckets.read_address.eq(intent.symbol),
+        ]
+        judged, valid, time, killed = Signal(layout(INTENT)), Signal(), Signal.like(now), Signal()
+        below_bid, cancels = Signal(), Signal()
+        m.d.sync += [
+            judged.eq(intent), valid.eq(self.intents.valid), time.eq(now),
+            cancels.eq(intent.action == Action.CANCEL.value),
+            killed.eq(switch.causes.any()
+                      & ~((intent.action == Action.CANCEL.value) & session.cancel_after_kill)),
+            below_bid.eq(intent.short_restricted & (intent.bid != 0) & (intent.price <= intent.bid)),
+        ]
+
+        # The judgement.
+        full_at = Signal(TIME_BITS)
+        m.d.comb += [
+            *(word.eq(half) for word, half in zip(sums.notional, checks.notional, strict=True)),
+            symbol_rate.full_at.eq(buckets.read_data), message_rate.full_at.eq(full_at),
+        ]
+        row, enters = orders.target_row, judged.action == Action.ENTER.value
+        fits = orders.target_open & (row.symbol == judged.symbol) & (cancels | (row.side == judged.side))
+        failing = dict(zip(order_checks.CHECKS, checks.fails, strict=True))
+        failing |= dict(zip(exposure.CHECKS, sums.fails, strict=True))
+        failing[Refusal.OPEN_ORDERS] |= orders.taken
+        failing |= {
+            Refusal.KILL_SWITCH: killed,
+            Refusal.NO_SESSION: self.no_session,
+            Refusal.ORDER_QUEUE_FULL: self.queue_full,
+            Refusal.STALE_DATA: stale.stale,
+            Refusal.SHORT_SALE: sums.short & below_bid,
+            Refusal.SYMBOL_RATE: symbol_rate.fails,
+            Refusal.MESSAGE_RATE: message_rate.fails,
+            Refusal.DUPLICATE_ORDER: duplicates.fails & enters,
+            Refusal.UNKNOWN_TARGET: ~enters & ~fits,
+        }
+        refusals = Signal(32)
         for refusal, fails in failing.items():
-            m.d.comb += refusals[refusal.bit_length() - 1].eq(fails)
+            always = refusal in CHECKS_OF_CANCEL
+            m.d.comb += refusals[refusal.bit_length() - 1].eq(fails if always else fails & ~cancels)
 
         # An idle gate approves nothing, whatever stands in its registers.
-        m.d.comb += positions.approved.eq(self.intents.valid & (refusals == 0))
-
-        judged = Signal(Candidates, reset_less=True)
-        decision = self.decisions.payload
-        m.d.sync += [
-            judged.eq(candidates),
-            self.decisions.valid.eq(self.intents.valid),
-            decision.refusals.eq(refusals),
-            decision.symbol.eq(judged.symbol),
-            decision.quantity.eq(judged.quantity),
-            decision.price.eq(Mux(intent.side, judged.prices[Side.SELL], judged.prices[Side.BUY])),
+        approved, opens = Signal(), Signal()
+        m.d.comb += [
+            approved.eq(valid & (refusals == 0)),
+            opens.eq(approved & ~cancels),
+            sums.approved.eq(opens),
+            orders.approved.eq(opens), orders.number_used.eq(approved),
+            orders.order.eq(Cat(orders.number, judged.symbol, judged.side, judged.quantity[:20], judged.price)),
+            duplicates.entered.eq(approved & enters),
+            buckets.write_enable.eq(approved), buckets.write_address.eq(judged.symbol),
+            buckets.write_data.eq(symbol_rate.next),
         ]
-        for name in ("message", "timestamp", "side"):
-            m.d.sync += decision[name].eq(intent[name])
-        m.d.comb += decision.position.eq(positions.position)
+        with m.If(approved):
+            m.d.sync += full_at.eq(message_rate.next)
 
-        approved = self.decisions.valid & (decision.refusals == 0)
-        count(m, self.counters, "approved", approved)
-        count(m, self.counters, "refused", self.decisions.valid & (decision.refusals != 0))
+        decision, ends = self.decisions.payload, approved & cancels
+        m.d.sync += [
+            self.decisions.valid.eq(valid),
+            decision.decision.eq(decision.decision + self.decisions.valid),
+            decision.side.eq(Mux(ends, row.side, judged.side)),
+            decision.quantity.eq(Mux(ends, row.quantity, judged.quantity)),
+            decision.price.eq(Mux(ends, row.price, judged.price)),
+            decision.short.eq(sums.short & ~cancels),
+            decision.user_ref_num.eq(orders.number),
+            decision.time.eq(time),
+            decision.refusals.eq(refusals),
+            *(decision[name].eq(judged[name])
+              for name in ("message", "timestamp", "symbol", "action", "host", "target")),
+        ]
+        m.d.comb += [decision.exposure_long.eq(sums.exposure_long), decision.exposure_short.eq(sums.exposure_short)]
+
+        self._connect_replies(m, replies, orders, sums, session, switch, loss)
+        m.d.comb += [
+            stale.heard.eq(self.heard), stale.time.eq(now), stale.limit_ns.eq(session.stale_ns),
+            switch.of_reply.eq(replies.cause),
+            switch.others.eq(Mux(self.kill, Cause.HOST.value, 0) | Mux(loss.exceeded, Cause.LOSS.value, 0)
+                             | Mux(self.session_lost, Cause.SESSION_LOST.value, 0)),
+            switch.release.eq(self.kill_release & ~self.kill),
+            self.ready.eq(limits.ready & sums.ready & orders.ready & duplicates.ready & loss.ready & buckets.ready),
+        ]
+        for name, source in (("symbol_limits_set", limits.symbol_limits_set), ("session_limits_set",
+                             limits.session_limits_set), ("kills", switch.kills)):
+            tap = getattr(self, name)
+            m.d.sync += [tap.valid.eq(source.valid), tap.payload.eq(source.payload)]
+        self._count(m, failing, replies, limits)
+        return m
+
+    def _connect_replies(self, m, replies, orders, sums, session, switch, loss):
+        connect(m, flipped(self.replies), replies.replies)
+        connect(m, replies.fill, loss.fills)
+        m.d.comb += [
+            orders.look.eq(replies.look), replies.look_open.eq(orders.look_open), replies.look_row.eq(orders.look_row),
+            *(getattr(orders, name).eq(getattr(replies, name))
+              for name in ("close", "close_number", "close_replaced", "close_replaced_number")),
+            sums.adjust.eq(replies.commit), sums.adjust_symbol.eq(replies.adjust_symbol),
+            sums.adjustment.eq(replies.adjustment), replies.adjusted.eq(sums.adjusted),
+            sums.look_symbol.eq(replies.look_symbol), replies.approved.eq(sums.look),
+            replies.max_rejects.eq(session.max_rejects), replies.forget.eq(switch.released),
+            loss.updates.valid.eq(self.updates.valid), loss.updates.payload.eq(self.updates.payload),
+            loss.max_loss.eq(session.max_loss),
+            self.positions.valid.eq(replies.positions.valid), self.positions.payload.eq(replies.positions.payload),
+        ]
+
+    def _count(self, m, failing, replies, limits):
+        decision, decided = self.decisions.payload, self.decisions.valid
+        count(m, self.counters, "approved", decided & (decision.refusals == 0))
+        count(m, self.counters, "refused", decided & (decision.refusals != 0))
         for refusal in failing:
             failed = decision.refusals[refusal.bit_length() - 1]
-            count(m, self.counters, refusal.name.lower(), self.decisions.valid & failed)
-        return m
+            count(m, self.counters, refusal.name.lower(), decided & failed)
+        committed, kind = delay(m, replies.commit, 1, name="committed", reset=True), replies.kind
+        for reply, name in _REPLIES.items():
+            count(m, self.counters, name, committed & (kind == reply.value))
+        count(m, self.counters, "unlawful_reply", committed & ~replies.lawful)
+        count(m, self.counters, "kills", self.kills.valid & self.kills.payload.causes.any())
+        count(m, self.counters, "limits_set", limits.set.any(), by=limits.set)
+        count(m, self.counters, "limits_foreign", limits.foreign)

@@ -8,7 +8,8 @@ from amaranth.sim import Simulator
 
 from hdl.book.best_bid_offer import BestBidOffer
 from hdl.book.locate_filter import LocateFilter
-from hdl.book.pipeline import carry, highest, lowest_one_hot, one_of, table
+from hdl.arithmetic import table
+from hdl.book.pipeline import carry, highest, lowest_one_hot, one_of
 
 
 def combinational(m, process):

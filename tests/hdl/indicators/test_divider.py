@@ -5,7 +5,7 @@ import random
 import pytest
 
 from hdl.indicators.divider import Divider
-from hdl.indicators.multiplier import Multiplier
+from hdl.multiplier import Multiplier
 from tests.hdl.cycles import run
 
 

@@ -1,0 +1,63 @@
+"""What stops all orders."""
+
+from amaranth import *
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from spec.records import KILL, Cause
+
+from ..link import Seen
+from ..records import records
+
+_CAUSES = [cause for cause in Cause if cause]
+
+
+class KillSwitch(wiring.Component):
+    """Latches every cause until the host releases it.
+
+    Latency: a cause of cycle w is in ``causes`` from w + 1 on, its record there in w + 1. A cause that a reply found is
+    taken in its own cycle, of the others one per cycle: a record adds exactly one. II = 1.
+
+    Members
+    -------
+    of_reply : In(8)
+        Cause that a reply has in this cycle.
+    others : In(8)
+        Causes in this cycle.
+    release : In(1)
+        Ends all of them, when nothing else is to be done.
+    causes : Out(8)
+        Those that are up.
+    released : Out(1)
+        They end in this cycle.
+    seen : In(Seen)
+    kills : Out(records(KILL))
+    """
+
+    of_reply: In(8)
+    others: In(8)
+    release: In(1)
+    causes: Out(8)
+    released: Out(1)
+    seen: In(Seen)
+    kills: Out(records(KILL))
+
+    def elaborate(self, platform):
+        m = Module()
+        waiting, releasing = Signal(8), Signal()
+        pending, chosen = Signal(8), Signal(8)
+        m.d.comb += pending.eq((waiting | self.others) & ~self.causes)
+        fresh = self.of_reply & ~self.causes
+        with m.If(fresh.any()):
+            m.d.comb += chosen.eq(fresh)
+        with m.Else():
+            m.d.comb += chosen.eq(pending & (~pending + 1))  # the lowest
+        m.d.comb += self.released.eq((releasing | self.release) & ~chosen.any() & ~self.of_reply.any())
+        m.d.sync += [
+            waiting.eq(pending & ~chosen),
+            releasing.eq((releasing | self.release) & ~self.released),
+            self.causes.eq(Mux(self.released, 0, self.causes | chosen)),
+            self.kills.valid.eq(chosen.any() | self.released & self.causes.any()),
+            self.kills.payload.eq(Cat(self.seen, Mux(self.released, 0, self.causes | chosen))),
+        ]
+        return m
