@@ -45,7 +45,7 @@ class SoftwareCore:
     decisions : dict[int, Decision]
         All that was ever wanted, by UserRefNum.
     waiting : deque
-        Of them, those that have not been sent.
+        Of them, those that have not been sent; ``Admin`` records too.
     counts : dict[str, int]
         ``timeouts``, ``fast_retransmits``, ``retransmissions``, ``acknowledgments``, ``heartbeats``.
     """
@@ -86,6 +86,10 @@ class SoftwareCore:
         self.decisions[number] = decision
         self.waiting.append(decision)
         return number
+
+    def tell(self, admin) -> None:
+        """Send an ``Admin``, after all orders that wait."""
+        self.waiting.append(admin)
 
     def payload(self, decision) -> bytes:
         """The message that a decision becomes, for the host to send it again."""
@@ -148,7 +152,11 @@ class SoftwareCore:
     def _send_new(self) -> None:
         heartbeat = self._design.session.heartbeat_ns if self._design.order.protocol == "ouch" else 0
         while self.waiting and not self._leaving and self._room():
-            self._leave(self.order.decision(self.waiting.popleft(), header=self._header()))
+            wanted = self.waiting.popleft()
+            if isinstance(wanted, ADMIN.tuple):
+                self._leave(self.order.admin(wanted, header=self._header(), time=self.time_ns))
+            else:
+                self._leave(self.order.decision(wanted, header=self._header()))
         if heartbeat and self.time_ns - self._last_sent >= heartbeat and not self._leaving:
             self.counts["heartbeats"] += 1
             self._leave(self.order.admin(_HEARTBEAT, header=self._header(), time=self.time_ns))

@@ -1,16 +1,18 @@
-"""A small venue of SoupBinTCP and OUCH 5.0 over kernel sockets, independent of ``sim.exchange``.
+"""Small venues over kernel sockets, independent of ``sim.exchange``: SoupBinTCP with OUCH 5.0, and FIX 4.4.
 
-What becomes of an order follows from its UserRefNum, so that both ends can be compared. Sequenced messages are kept,
-and sent again to whoever logs in and asks for them; a repeated UserRefNum is ignored (OUCH 5.0, section 2).
+What becomes of an order follows from its UserRefNum, so that both ends can be compared.
 """
 
 import asyncio
 from collections import Counter
 
-from spec import ouch, soupbintcp, wire
+import simplefix
+
+from spec import fix, ouch, soupbintcp, wire
+from spec.config import Order
 
 
-class StandinExchange:
+class Venue:
     """Members
     -------
     received : Counter
@@ -18,82 +20,159 @@ class StandinExchange:
     positions : Counter
         Shares by stock, of the customer.
     messages : list[bytes]
-        Every sequenced message.
-    logins : list[int]
-        Number of the first message asked for, of each login.
-    heartbeats : int
+        Everything said of orders.
+    logins, heartbeats : int
         Of the client.
     """
 
-    def __init__(self):
+    def __init__(self, order: Order):
+        self.order = order
         self.received, self.positions = Counter(), Counter()
         self.messages: list[bytes] = []
-        self.logins: list[int] = []
-        self.heartbeats = 0
+        self.logins = self.heartbeats = 0
         self._writer: asyncio.StreamWriter | None = None
 
-    async def start(self, address: str, port: int) -> None:
-        await asyncio.start_server(self._serve, address, port)
+    async def start(self) -> None:
+        await asyncio.start_server(self._connected, self.order.destination_address, self.order.destination_port)
 
     async def disconnect(self, *, reset: bool = False, end_of_session: bool = False) -> None:
         """Close the connection; or reset it; or end the session first."""
         if end_of_session:
-            self._packet("Z")
+            self._end_session()
             await self._writer.drain()
         if reset:
             self._writer.transport.abort()
         else:
             self._writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         try:
-            while True:
-                length = int.from_bytes(await reader.readexactly(2), "big")
-                packet = await reader.readexactly(length)
-                match chr(packet[0]):
-                    case "L":
-                        self._login(wire.read(soupbintcp.CLIENT["L"], length.to_bytes(2, "big") + packet))
-                    case "U":
-                        self._message(packet[1:])
-                    case "R":
-                        self.heartbeats += 1
-                    case "O":
-                        writer.close()
+            await self._serve(reader)
         except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
+            pass
+        writer.close()
+
+    def _trade(self, number: int, *, buy: bool, stock: str, quantity: int, price: int) -> None:
+        self.received[number] += 1
+        if self.received[number] > 1:  # repeated, and ignored: OUCH 5.0, section 2
+            return
+        rest = number % 7
+        if rest == 6:
+            self._rejected(number)
+            return
+        self._accepted(number, quantity)
+        left = quantity
+        for executed in {0: [quantity], 1: [quantity // 2, quantity - quantity // 2], 2: [quantity // 3]}.get(rest, []):
+            self.positions[stock] += executed if buy else -executed
+            left -= executed
+            self._executed(number, executed, left, price)
+        if left:
+            self._canceled(number, left)
+
+
+class OuchVenue(Venue):
+    """Keeps its sequenced messages for whoever logs in and asks for them."""
+
+    async def _serve(self, reader: asyncio.StreamReader) -> None:
+        while True:
+            length = int.from_bytes(await reader.readexactly(2), "big")
+            packet = await reader.readexactly(length)
+            match chr(packet[0]):
+                case "L":
+                    self._login(wire.read(soupbintcp.CLIENT["L"], length.to_bytes(2, "big") + packet))
+                case "U" if packet[1:2] == b"O":
+                    order = wire.read(ouch.CLIENT["O"], packet[1:])
+                    self._trade(order["user_ref_num"], buy=order["side"] == "B", stock=order["symbol"].strip(),
+                                quantity=order["quantity"], price=order["price"])
+                case "R":
+                    self.heartbeats += 1
+                case "O":
+                    return
 
     def _login(self, login: dict) -> None:
         first = int(login["sequence"]) or len(self.messages) + 1
-        self.logins.append(first)
+        self.logins += 1
         self._writer.write(wire.write(soupbintcp.SERVER["A"], length=31, session="STANDIN".rjust(10),
                                       sequence=str(first).rjust(20)))
         for message in self.messages[first - 1 :]:
             self._packet("S", message)
 
+    def _end_session(self) -> None:
+        self._packet("Z")
+
     def _packet(self, code: str, payload: bytes = b"") -> None:
         self._writer.write((1 + len(payload)).to_bytes(2, "big") + code.encode() + payload)
 
-    def _say(self, code: str, **values) -> None:
-        self.messages.append(wire.write(ouch.SERVER[code], **values))
+    def _say(self, code: str, number: int, **values) -> None:
+        self.messages.append(wire.write(ouch.SERVER[code], user_ref_num=number, **values))
         self._packet("S", self.messages[-1])
 
-    def _message(self, octets: bytes) -> None:
-        message = wire.read(ouch.CLIENT[chr(octets[0])], octets)
-        if message["type"] != "O":
-            return
-        number = message["user_ref_num"]
-        self.received[number] += 1
-        if self.received[number] > 1:
-            return
-        quantity, rest = message["quantity"], number % 7
-        if rest == 6:
-            self._say("J", user_ref_num=number, reason=1)
-            return
-        self._say("A", user_ref_num=number, quantity=quantity, side=message["side"], symbol=message["symbol"],
-                  price=message["price"])
-        for executed in {0: [quantity], 1: [quantity // 2, quantity - quantity // 2], 2: [quantity // 3]}.get(rest, []):
-            self.positions[message["symbol"].strip()] += executed if message["side"] == "B" else -executed
-            self._say("E", user_ref_num=number, quantity=executed, price=message["price"], match=len(self.messages))
-        if rest >= 2:
-            self._say("C", user_ref_num=number, quantity=quantity - (quantity // 3 if rest == 2 else 0), reason="I")
+    def _accepted(self, number: int, quantity: int) -> None:
+        self._say("A", number, quantity=quantity)
+
+    def _executed(self, number: int, quantity: int, left: int, price: int) -> None:
+        self._say("E", number, quantity=quantity, price=price, match=len(self.messages))
+
+    def _canceled(self, number: int, quantity: int) -> None:
+        self._say("C", number, quantity=quantity, reason="I")
+
+    def _rejected(self, number: int) -> None:
+        self._say("J", number, reason=1)
+
+
+class FixVenue(Venue):
+    """Holds every MsgSeqNum of the client to be the next. simplefix reads and writes."""
+
+    def __init__(self, order: Order):
+        super().__init__(order)
+        self._sent = self._heard = 0
+
+    async def _serve(self, reader: asyncio.StreamReader) -> None:
+        parser = simplefix.FixParser()
+        while octets := await reader.read(4096):
+            parser.append_buffer(octets)
+            while message := parser.get_message():
+                self._heard += 1
+                assert int(message.get(34)) == self._heard, f"{message} is not number {self._heard}"
+                match message.get(35):
+                    case b"A":
+                        self.logins += 1
+                        self._message("A", (98, 0), (108, 30))
+                    case b"0":
+                        self.heartbeats += 1
+                    case b"D":
+                        prefix = self.order.cl_ord_id_prefix.encode()
+                        self._trade(int(message.get(11).removeprefix(prefix), 16), buy=message.get(54) == b"1",
+                                    stock=message.get(55).decode(), quantity=int(message.get(38)), price=1_234_500)
+                    case b"5":
+                        return
+
+    def _end_session(self) -> None:
+        self._message("5")
+
+    def _message(self, code: str, *pairs: tuple[int, object]) -> bytes:
+        self._sent += 1
+        message = simplefix.FixMessage()
+        for tag, value in ((8, fix.BEGIN_STRING), (35, code), (49, self.order.fix.target_comp_id),
+                           (56, self.order.fix.sender_comp_id), (34, self._sent), *pairs):
+            message.append_pair(tag, value)
+        octets = message.encode()
+        self._writer.write(octets)
+        return octets
+
+    def _report(self, number: int, kind: str, left: int, *pairs: tuple[int, object]) -> None:
+        cl_ord_id = f"{self.order.cl_ord_id_prefix}{number:08X}"
+        self.messages.append(self._message("8", (11, cl_ord_id), (150, kind), (151, left), *pairs))
+
+    def _accepted(self, number: int, quantity: int) -> None:
+        self._report(number, "0", quantity)
+
+    def _executed(self, number: int, quantity: int, left: int, price: int) -> None:
+        self._report(number, "F", left, (32, quantity), (31, f"{price // 10_000}.{price % 10_000:04}"))
+
+    def _canceled(self, number: int, quantity: int) -> None:
+        self._report(number, "4", 0)
+
+    def _rejected(self, number: int) -> None:
+        self._report(number, "8", 0)

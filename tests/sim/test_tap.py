@@ -9,12 +9,12 @@ import pytest
 
 from golden_model.ouch_replies import OuchReplies
 from sim.tap import Impairment, Rig, Unavailable, repair
-from sim.tap.host import soup_login
+from sim.tap.host import fix_logon, fix_message, soup_login
 from sim.tap.loop import Loop
 from sim.tap.software import SoftwareCore
-from spec.records import LostReason, SessionEvent, Side
+from spec.records import ADMIN, LostReason, SessionEvent, Side
 from tests.golden_model.build import small
-from tests.sim.standin_exchange import StandinExchange
+from tests.sim.standin_exchange import FixVenue, OuchVenue
 
 BAD = Impairment(loss=0.01, duplication=0.01, reordering=0.01)
 ORDERS = 2000
@@ -43,8 +43,10 @@ class Bench:
         self.design = design
         self.rig = Rig(design, rto_min_ms=RTO_MS, **rig)
         self.loop = Loop(self.rig.exchange)
-        self.exchange, self.core = StandinExchange(), SoftwareCore(design, time_ns=time.time_ns())
-        self.loop.call(self.exchange.start(design.order.destination_address, design.order.destination_port))
+        self.fix = design.order.protocol == "fix"
+        self.exchange = FixVenue(design.order) if self.fix else OuchVenue(design.order)
+        self.core = SoftwareCore(design, time_ns=time.time_ns())
+        self.loop.call(self.exchange.start())
         self.random = Random(1)
 
     def __enter__(self):
@@ -57,6 +59,10 @@ class Bench:
     def open(self):
         """Connect, log in, hand over: what the exchange says from now on, and has said unheard, is the core's."""
         self.connected = self.rig.connect()
+        if self.fix:
+            assert b"\x0135=A\x01" in self.rig.in_host(lambda: fix_logon(self.connected, self.design))
+            self.hand_over(self.connected)
+            return None
         login = self.rig.in_host(lambda: soup_login(self.connected, sequence=self.next_message()))
         assert login.sequence == self.next_message()
         repeated = self.resend()
@@ -64,11 +70,22 @@ class Bench:
         return len(self.taken.unread), repeated
 
     def hand_over(self, connected, pending: bytes = b""):
-        self.taken = self.rig.hand_over(connected, now_ns=self.core.time_ns, pending=pending)
+        state = self.core.states[-1] if self.core.states else None
+        numbers = (state.msg_seq_num, state.expected_seq_num) if state else (2, 2)  # 1 was the logon
+        fix = dict(zip(("msg_seq_num", "expected_seq_num"), numbers, strict=True)) if self.fix else {}
+        self.taken = self.rig.hand_over(connected, now_ns=self.core.time_ns, pending=pending, **fix)
         self.core.hand_over(self.taken.handover)
 
+    def heard(self) -> list[bytes]:
+        """All messages about orders."""
+        inbox = self.core.session.inbox
+        if self.fix:
+            return [message for message in inbox if b"\x0135=8\x01" in message]
+        return [packet[3:] for packet in inbox if packet[2:3] == b"S"]
+
     def next_message(self) -> int:
-        return 1 + sum(packet[2:3] == b"S" for packet in self.core.session.inbox)
+        """Sequence number of the next."""
+        return 1 + len(self.heard())
 
     def resend(self) -> int:
         """What the exchange may not have received: harmless where it has (OUCH 5.0, section 2)."""
@@ -101,7 +118,7 @@ class Bench:
         """Every order came exactly once, everything said of it was heard, and both know the same positions."""
         numbers = sorted(self.core.decisions)
         assert sorted(self.exchange.received) == numbers
-        assert [packet[3:] for packet in self.core.session.inbox if packet[2:3] == b"S"] == self.exchange.messages
+        assert self.heard() == self.exchange.messages
         stocks = [symbol.stock for symbol in self.design.symbols]
         assert self.core.positions == [self.exchange.positions[stock] for stock in stocks]
         assert any(self.core.positions)
@@ -139,6 +156,27 @@ def test_trade_ten_thousand_orders(seed, record_property):
         to, back, core = bench.rig.to_exchange.counts, bench.rig.from_exchange.counts, bench.core.counts
         record_property("campaign", f"10000 orders against the kernel's TCP: {to} to the exchange, {back} from it, "
                                     f"{core} by the software core")
+
+
+def test_trade_in_fix(seed):
+    with Bench(design(protocol="fix", tcp_timestamps=True), to_exchange=BAD, from_exchange=BAD, seed=seed) as bench:
+        bench.open()
+        for round in range(1, 4):
+            bench.want(200)
+            bench.core.tell(ADMIN.tuple(ord("0"), 0, 0))
+            bench.settle()
+            heartbeat = fix_message(
+                (35, "0"), (49, "TICKWIRE"), (56, "EXCHANGE"), (34, bench.core.order.msg_seq_num),
+                (52, "20261126-09:30:00.000"))
+            connected = bench.hand_back()
+            bench.rig.in_host(connected.sendall, heartbeat)
+            bench.rig.run(until=lambda round=round: bench.exchange.heartbeats == 2 * round)
+            state = bench.core.states.pop()
+            bench.core.states.append(state._replace(msg_seq_num=state.msg_seq_num + 1))
+            bench.hand_over(connected, pending=bench.core.session.partial)
+        bench.trade(200)
+        bench.check()
+        assert set(bench.exchange.received.values()) == {1}
 
 
 @pytest.mark.parametrize("stamped", [False, True], ids=["plain", "timestamps"])
@@ -191,7 +229,7 @@ def test_a_lost_session_is_resumed(seed, how, reason):
             bench.want(10)  # nothing of it goes out meanwhile
             bench.rig.forget()
             missed, repeated = bench.open()
-            assert len(bench.exchange.logins) == 1 + round
+            assert bench.exchange.logins == 1 + round
             print(missed, "octets heard late,", repeated, "orders sent again")
         bench.settle()
         bench.check()
