@@ -1,7 +1,4 @@
-"""tshark's word on frames: those that we make, those that the model makes of decisions, and real ones.
-
-Order frames that hardware sent go through tshark in tests/testbenches/test_order.py.
-"""
+"""tshark's word on frames of market data: those that we make, and real ones. Orders are in ``test_orders``."""
 
 import random
 import shutil
@@ -12,12 +9,10 @@ import pytest
 from scapy.utils import RawPcapReader
 
 from golden_model.feed import Feed
-from golden_model.order import Order
 from sim.captures import PcapWriter
 from sim.framing import Framer, as_file, frames
 from sim.generator import MIN_PER_SYMBOL, session
-from spec import config, itch, moldudp64, ouch, soupbintcp
-from spec.records import DECISION, MAX_PAYLOAD, Side
+from spec import config, itch, moldudp64
 
 SMALL = config.preset("small")
 LINE = SMALL.feed.lines[0]
@@ -28,9 +23,7 @@ GOOD, BAD = "1", "0"  #: of a checksum's status
 FIELDS = [
     "frame.protocols", "vlan.id", "ip.src", "ip.dst", "ip.len", "ip.checksum.status", "udp.dstport",
     "udp.checksum.status", "moldudp64.session", "moldudp64.sequence", "moldudp64.count", "moldudp64.msgseq",
-    "moldudp64.msglen", "moldudp64.msgdata", "tcp.srcport", "tcp.dstport", "tcp.seq_raw", "tcp.ack_raw", "tcp.len",
-    "tcp.flags", "tcp.checksum.status", "tcp.payload", "soupbintcp.packet_length", "soupbintcp.packet_type",
-    "soupbintcp.message", "_ws.malformed", "_ws.expert.message",
+    "moldudp64.msglen", "moldudp64.msgdata", "_ws.malformed", "_ws.expert.message",
 ]
 
 
@@ -40,8 +33,8 @@ def tshark(path: Path) -> list[dict[str, str]]:
         raise RuntimeError("tshark is not installed: apt-get install tshark (or: make system)")
     command = [
         "tshark", "-r", path, "-T", "fields", "-E", "separator=|", "-E", "occurrence=a",
-        "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE",
-        "-d", f"udp.port=={LINE.port},moldudp64", "-d", f"tcp.port=={SMALL.order.destination_port},soupbintcp",
+        "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+        "-d", f"udp.port=={LINE.port},moldudp64",
     ]
     for field in FIELDS:
         command += ["-e", field]
@@ -122,43 +115,6 @@ def test_generated_session(dissect, seed):
     assert [row["moldudp64.count"] for row in (rows[0], rows[-1])] == ["0", "65535"]
 
 
-def orders(design, rng: random.Random, count: int) -> list[bytes]:
-    """Order frames as the model makes them of random approvals."""
-    model, made = Order(design), []
-    for message in range(count):
-        decision = DECISION.tuple(
-            message=message, timestamp=rng.getrandbits(48), symbol=rng.randrange(len(design.symbols)),
-            side=rng.choice([*Side]), quantity=rng.choice((1, 100, rng.getrandbits(20))),
-            price=rng.getrandbits(32), refusals=0, position=0)
-        made.append(model.frame(model.decision(decision)))
-    return made
-
-
-@pytest.mark.parametrize("firm", ["", "TWIR"])
-def test_orders(dissect, seed, firm):
-    """TCP stream without holes, one whole SoupBinTCP packet per frame, sequence numbers around 2**32."""
-    changed = {"firm": firm, "tcp_sequence": (1 << 32) - 300}
-    design = SMALL.model_copy(update={"order": SMALL.order.model_copy(update=changed)})
-    own = design.order
-    made = orders(design, random.Random(seed), 40)
-    sequence = own.tcp_sequence
-    length = soupbintcp.HEADER.length + ouch.CLIENT["O"].length + (6 if firm else 0)
-    for frame, row in zip(made, dissect(made), strict=True):
-        assert_clean(row)
-        assert row["frame.protocols"].startswith("eth:ethertype:ip:tcp:soupbintcp")
-        assert (row["ip.src"], row["ip.dst"]) == (own.source_address, own.destination_address)
-        assert (row["tcp.srcport"], row["tcp.dstport"]) == (str(own.source_port), str(own.destination_port))
-        assert (row["ip.checksum.status"], row["tcp.checksum.status"]) == (GOOD, GOOD)
-        assert (row["tcp.seq_raw"], row["tcp.ack_raw"]) == (str(sequence), str(own.tcp_acknowledgment))
-        assert int(row["tcp.flags"], 16) == 0x18  # PSH, ACK
-        assert (row["tcp.len"], row["soupbintcp.packet_length"]) == (str(length), str(length - 2))
-        assert row["soupbintcp.packet_type"].strip("'") == "U"  # quoted by some versions
-        assert row["tcp.payload"] == frame[54 : 54 + length].hex()
-        assert length <= MAX_PAYLOAD
-        sequence = (sequence + length) % (1 << 32)
-    assert sequence < own.tcp_sequence, "the sequence number did not wrap"
-
-
 def octets_of(record) -> bytes:
     octets = record.octets.to_bytes(itch.MAX_MESSAGE, "little")
     return octets[: itch.MESSAGES[chr(octets[0])].length]
@@ -201,14 +157,6 @@ def test_a_bad_checksum_of_market_data_is_seen(dissect, at, field):
     assert before[field] == GOOD and after[field] == BAD
     with pytest.raises(AssertionError):
         assert_datagram(after, sequence=1, count=1, messages=[b"S" + bytes(11)], vlan="")
-
-
-@pytest.mark.parametrize("at, field", [(22, "ip.checksum.status"), (80, "tcp.checksum.status")])
-def test_a_bad_checksum_of_an_order_is_seen(dissect, at, field):
-    [good] = orders(SMALL, random.Random(1), 1)
-    bad = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
-    before, after = dissect([good, bad])
-    assert before[field] == GOOD and after[field] == BAD
 
 
 @pytest.mark.parametrize("count, blocks", [(1, b"\0\x0cS"), (2, b"\0\x0c" + b"S" + bytes(11))])
