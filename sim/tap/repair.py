@@ -82,8 +82,9 @@ def take(connected: socket.socket, *, now_ns: int, ts_recent: int = 0, msg_seq_n
         connected.getsockname(), connected.getpeername(), connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG),
         scales & 15, bool(options & _HAS_TIMESTAMPS), bool(options & _HAS_SACK),
         connected.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2)  # Linux doubles what it is given
-    # Its lowest bit says something else (Linux 6.7 and later): the next odd value is no less than any sent.
-    stamp = connected.getsockopt(socket.IPPROTO_TCP, _TCP_TIMESTAMP) | 1
+    # Its lowest bit says something else (Linux 6.7 and later), and the core may still count the ms before: two more
+    # are no less than any sent.
+    stamp = connected.getsockopt(socket.IPPROTO_TCP, _TCP_TIMESTAMP) + 2
     window = _WINDOW.unpack(connected.getsockopt(socket.IPPROTO_TCP, _TCP_REPAIR_WINDOW, _WINDOW.size))[1]
     handover = HANDOVER.tuple(
         source_port=agreed.source[1], tcp_sequence=_sequence(connected, _SEND_QUEUE),

@@ -71,6 +71,12 @@ class SoftwareCore:
         return self.time_ns // _MS + self._ts_offset & _MASK32 if self._design.order.tcp_timestamps else 0
 
     @property
+    def sent(self) -> dict[int, tuple]:
+        """Decisions that left, by UserRefNum."""
+        waiting = {id(wanted) for wanted in self.waiting}
+        return {number: decision for number, decision in self.decisions.items() if id(decision) not in waiting}
+
+    @property
     def quiet(self) -> bool:
         """Nothing waits, and all that was sent is acknowledged."""
         return not self.waiting and not self._under_way

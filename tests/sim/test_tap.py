@@ -90,8 +90,7 @@ class Bench:
     def resend(self) -> int:
         """What the exchange may not have received: harmless where it has (OUCH 5.0, section 2)."""
         answered = {reply.user_ref_num for reply in self.core.replies}
-        waiting = {decision.user_ref_num for decision in self.core.waiting}
-        lost = [d for number, d in self.core.decisions.items() if number not in answered | waiting]
+        lost = [decision for number, decision in self.core.sent.items() if number not in answered]
         payloads = b"".join(self.core.payload(decision) for decision in lost)
         self.rig.in_host(lambda: self.connected.sendall(payloads))
         return len(lost)
