@@ -1,6 +1,7 @@
 """The tables of OUCH 5.0 and SoupBinTCP against real captures and tshark.
 
-Whoever captured the frames cut or padded some of them; the SoupBinTCP length says where a packet ends.
+Whoever captured the frames cut or padded some of them; the SoupBinTCP length says where a packet ends. No replace order
+was captured. The order model's messages equal the captured ones; the hardware's equal the model's.
 """
 
 import json
@@ -13,8 +14,10 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.utils import rdpcap, wrpcap
 
+from golden_model.order import Header, Order
 from spec import ouch, soupbintcp
-from spec.config import preset
+from spec.config import Design, preset
+from spec.records import ADMIN, DECISION, Action, Side
 from spec.wire import Kind, read, write
 
 FOLDER = "nasdaq_ouch50_pcap"
@@ -102,17 +105,42 @@ def test_wrong_table_is_found(captures, monkeypatch):
     assert split(payload_of(captures / "EnterOrderMessage.pcap"))[1] != CAPTURED["EnterOrderMessage"][1]
 
 
-def test_our_enter_order_has_the_captured_shape(captures):
-    """The frame template writes the captured order's octets, given the captured order's session."""
-    template = pytest.importorskip("hdl.order.template")
+def ours(**values) -> bytes:
+    """What the order model puts into TCP of a decision, in the session of the captured orders."""
+    data = preset("small").model_dump()
+    data["order"] |= {"firm": "LIME", "time_in_force": "0", "capacity": "A", "cl_ord_id_prefix": ""}
+    data["symbols"][0]["stock"] = "CVLT"
+    stage = Order(Design.model_validate(data))
+    order = stage.decision(DECISION.tuple(**dict.fromkeys(DECISION.tuple._fields, 0) | values), header=Header(1, 1))
+    return bytes(Ether(stage.frame(order))[TCP].payload)[: order.length]
+
+
+def test_our_enter_order_is_the_captured_one(captures):
+    """Octet by octet but for ClOrdID, which is of each client's own making."""
     payload = payload_of(captures / "EnterOrderMessage.pcap")
-    design = preset("small")
-    session = design.order.model_copy(update={
-        "firm": "LIME", "time_in_force": "0", "capacity": "A", "cl_ord_id_prefix": ""})
-    ours = template.Template(design.model_copy(update={"order": session}))
-    varying = {i for slot in ours.slots.values() for i in slot}
-    assert len(ours.payload) == len(payload)
-    assert [i for i in range(len(payload)) if i not in varying and ours.payload[i] != payload[i]] == []
+    made = ours(action=Action.ENTER, user_ref_num=113, side=Side.SELL, short=1, quantity=225, price=630_200)
+    field = ouch.CLIENT["O"]["cl_ord_id"]
+    own = range(soupbintcp.HEADER.length + field.offset, soupbintcp.HEADER.length + field.end)
+    assert len(made) == len(payload) == 56
+    assert [i for i in range(len(payload)) if made[i] != payload[i] and i not in own] == []
+    assert split(made) == (CAPTURED["EnterOrderMessage"][0], {
+        **CAPTURED["EnterOrderMessage"][1], "cl_ord_id": "00000071      "}, CAPTURED["EnterOrderMessage"][2])
+
+
+def test_our_cancel_is_the_captured_one(captures):
+    """Octet by octet."""
+    payload = payload_of(captures / "CancelOrderMessage.pcap")
+    made = ours(action=Action.CANCEL, target=7_679_601, user_ref_num=1, quantity=100, price=1)
+    assert made == payload[: len(made)]
+    assert split(made) == CAPTURED["CancelOrderMessage"]
+
+
+def test_our_heartbeat_is_the_captured_one(captures):
+    payload = payload_of(captures / "ClientHeartbeatPacket.pcap")
+    stage = Order(preset("small"))
+    order = stage.admin(ADMIN.tuple(ord("R"), 0, 0), header=Header(1, 1))
+    made = bytes(Ether(stage.frame(order))[TCP].payload)[: order.length]
+    assert made == payload[: len(made)] == b"\0\1R"
 
 
 @pytest.mark.parametrize("table", [ouch.CLIENT, ouch.SERVER])
