@@ -22,6 +22,7 @@ What is done, where the RFCs leave a choice or more is known:
 - Octets behind what ended the session are dropped.
 """
 
+from collections import deque
 from ipaddress import IPv4Address
 
 from spec.config import Design
@@ -54,6 +55,8 @@ class Session:
     Members
     -------
     counters : dict[str, int]
+    handovers : deque
+        ``Handover`` records that the host has given, for ``state`` to take.
     inbox : list[bytes]
         For the host: every packet or message, whole, in order. Whoever reads it may clear it.
     partial : bytes
@@ -76,6 +79,7 @@ class Session:
 
     def __init__(self, design: Design, *, believe: bool = False):
         self.counters = Counters("session")
+        self.handovers: deque = deque()
         self.inbox: list[bytes] = []
         self.reason = LostReason.NONE
         self.asks_acknowledgment = False
@@ -125,8 +129,8 @@ class Session:
         Raises ``ValueError`` for a loss for which there is no cause.
         """
         match told.state:
-            case SessionEvent.ESTABLISHED:
-                pass  # ``handover`` was called, or it was established from the beginning
+            case SessionEvent.ESTABLISHED if self.handovers:
+                self.handover(self.handovers.popleft())
             case SessionEvent.HANDED_BACK:
                 self.handback()
             case SessionEvent.LOST:

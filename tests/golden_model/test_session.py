@@ -385,9 +385,11 @@ def test_a_session_is_handed_over_and_back():
     session = Session(small(session={"established": False}, order={"tcp_timestamps": True}))
     session.frame(segment(soup("H")))
     assert session.counters["frame_closed"] == 1
-    session.handover(HANDOVER.tuple(
+    session.handovers.append(HANDOVER.tuple(
         source_port=50_000, tcp_sequence=1000, tcp_acknowledgment=2000, msg_seq_num=0, expected_seq_num=0, ts_recent=7,
         tcp_window=3000, tcp_window_scale=1, ts_offset=0))
+    told = SESSION_STATE.tuple(3, 4, SessionEvent.ESTABLISHED, *[0] * 7)
+    assert session.state(told) == SESSION_STATE.tuple(3, 4, SessionEvent.ESTABLISHED, 0, 1000, 1000, 2000, 0, 0, 7)
     session.frame(segment(soup("H")))
     assert session.counters["frame_foreign"] == 1
     there = {"destination_port": 50_000, "sequence": 2000, "acknowledgment": 1000}
