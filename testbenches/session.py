@@ -1,5 +1,7 @@
 """cocotb bench of the session: a peer that answers, forgets, repeats and reorders, beside the golden model."""
 
+import itertools
+
 import cocotb
 
 from spec import ouch
@@ -229,20 +231,17 @@ async def retransmission_after_timeout(dut):
 async def fast_retransmission(dut):
     """Three duplicate acknowledgments: the first segment again, at once; the next hole with the next acknowledgment."""
     tb = await TB.create(dut)
-    order = [0]
-
-    def lose(frame):
-        order[0] += 1
-        return order[0] in (2, 5)
-
-    tb.lose = lose
-    for _ in range(8):
-        tb.order(tb.rng.randbytes(50))
-    await tb.cycles(900)
-    assert tb.peer.received == tb.sent_octets
-    assert [f.sequence for f in tb.frames if f.again] == [tb.frames[1].sequence, tb.frames[4].sequence]
-    got = tb.counters("session")
-    assert got["fast_retransmits"] == 1 and got["timeouts"] == 0
+    for count, lost in ((5, (2,)), (8, (2, 5))):
+        frames, before = itertools.count(1), tb.counters("session")["fast_retransmits"]
+        tb.lose = lambda frame, frames=frames, lost=lost: bool(frame.payload) and next(frames) in lost
+        tb.frames.clear()
+        for _ in range(count):
+            tb.order(tb.rng.randbytes(50))
+        await tb.cycles(900)
+        assert tb.peer.received == tb.sent_octets
+        assert [f.sequence for f in tb.frames if f.again] == [tb.frames[k - 1].sequence for k in lost]
+        got = tb.counters("session")
+        assert got["fast_retransmits"] == before + 1 and got["timeouts"] == 0
     tb.check()
 
 

@@ -69,8 +69,7 @@ class Fix(TB):
             number = self.number
             if self.rng.random() < 0.1:
                 number = self.rng.choice([number + 1, max(1, number - 1), number + (1 << 32), number + 10])
-            else:
-                self.number += 1
+            self.number += number == self.number
             made.append(fix_message(kind, number, *fields))
         return made
 

@@ -13,7 +13,7 @@ _BITS = 64 - _SHIFT
 class Milliseconds(wiring.Component):
     """``ns`` in whole milliseconds, modulo 2**32, by division one bit per cycle.
 
-    Latency and interval ``CYCLES`` cycles: the number follows the time by less than 0.5 us.
+    Latency ``CYCLES`` + 1 cycles, interval ``CYCLES``: the number follows the time by less than 0.5 us.
 
     Members
     -------

@@ -140,6 +140,8 @@ class SendBuffer(wiring.Component):
         # Segments that the peer has: from the oldest on. To be sent again: from ``again`` on, ``left`` of them.
         left = Signal(range(self._segments + 1))
         checked, stale = Signal(32), Signal(init=1)  # ``unacknowledged`` when the oldest was looked at
+        moved = Signal()  # since then; of the cycle before
+        m.d.sync += moved.eq(checked != self.unacknowledged)
         first_wanted, all_wanted, probe_wanted = Signal(), Signal(), Signal()
         found = segments.read_data
         distance = Signal(32)
@@ -168,7 +170,7 @@ class SendBuffer(wiring.Component):
         with m.FSM():
             with m.State("CHOOSE"):
                 m.d.comb += chooses.eq(1)
-                with m.If(~empty & (stale | (checked != self.unacknowledged))):
+                with m.If(~empty & (stale | moved)):
                     m.d.sync += [checked.eq(self.unacknowledged), stale.eq(0)]
                     m.next = "READ_OLDEST"
                 with m.Elif(all_wanted):
