@@ -23,6 +23,9 @@ test: system .venv ## Run all tests on both simulators (ARGS='-k book', JOBS=1).
 campaign: system .venv ## Run the tests that take minutes: ten million messages, the U280's netlist.
 	@.venv/bin/pytest -n $(JOBS) -m campaign $(ARGS) tests
 
+referees: system .venv .venv/quickfix ## Have quickfix and tshark judge what the core sends, a million messages long.
+	@.venv/bin/pytest -n $(JOBS) -m referees $(ARGS) tests/referees
+
 bench: system .venv ## Fill the order table until it is full, and send the book a message in every cycle.
 	@.venv/bin/tickwire fill $(ARGS)
 	@.venv/bin/tickwire rate $(ARGS)
@@ -48,6 +51,13 @@ clean: ## Remove what was built; .venv stays.
 	  --config-settings editable_mode=compat --editable .
 	@touch $@
 
+# Compiled from source, so it is in no other target's way.
+.venv/quickfix: .venv/up-to-date
+	@echo "Installing quickfix (it compiles for ten minutes)"
+	@.venv/bin/pip install -qq --disable-pip-version-check -c requirements.lock --no-build-isolation \
+	  --config-settings editable_mode=compat --editable '.[referees]'
+	@touch $@
+
 system: ## Install the missing tools (as root), or say which.
 	@missing=; \
 	for need in $(COMMANDS); do \
@@ -69,4 +79,4 @@ define install
   } >build/apt.log 2>&1 || { tail -n 20 build/apt.log; exit 1; }; }
 endef
 
-.PHONY: help demo test campaign bench lint clean .venv system
+.PHONY: help demo test campaign referees bench lint clean .venv system
