@@ -266,7 +266,7 @@ class Risk:
         orders, remaining = self.orders, order.remaining
         if kind == Reply.EXECUTED:
             orders.execute(order, r.quantity, r.price)
-            if not self._traded[order.symbol]:
+            if r.quantity and not self._traded[order.symbol]:
                 self._marks[order.symbol] = r.price
             self.lost |= self._exceeds_loss()
             orders.reduce(order, min(r.quantity, remaining))
@@ -280,7 +280,7 @@ class Risk:
         else:  # live, with so many shares
             self._rejects = 0
             original = orders.find(r.original) if kind == Reply.REPLACED else None
-            if original is not None and (original.symbol, original.side) == (order.symbol, order.side):
+            if original not in (None, order) and (original.symbol, original.side) == (order.symbol, order.side):
                 orders.reduce(original, original.remaining)
             orders.reduce(order, max(0, remaining - r.quantity))
         return r.quantity <= remaining

@@ -66,7 +66,8 @@ def update(**values):
 def intent(**values):
     """An ``Intent`` to buy 100 at the reference of $1.00 unless told otherwise."""
     fields = dict.fromkeys(INTENT.tuple._fields, 0)
-    return INTENT.tuple(**{**fields, "quantity": 100, "price": 10_000, "reference": 10_000, **values})
+    return INTENT.tuple(**{**fields, "quantity": 100, "price": 10_000, "reference": 10_000, "tradable": 1,
+                           **values})
 
 
 def block(message: bytes) -> bytes:
