@@ -46,6 +46,8 @@ class SoftwareCore:
         All that was ever wanted, by UserRefNum.
     waiting : deque
         Of them, those that have not been sent; ``Admin`` records too.
+    messages : dict[int, bytes]
+        FIX orders by MsgSeqNum, as they were sent.
     counts : dict[str, int]
         ``timeouts``, ``fast_retransmits``, ``retransmissions``, ``acknowledgments``, ``heartbeats``.
     """
@@ -58,6 +60,7 @@ class SoftwareCore:
         self.positions = [0] * len(design.symbols)
         self.decisions: dict[int, tuple] = {}
         self.waiting: deque = deque()
+        self.messages: dict[int, bytes] = {}
         self.counts = dict.fromkeys(
             ("timeouts", "fast_retransmits", "retransmissions", "acknowledgments", "heartbeats"), 0)
         self._design = design
@@ -179,6 +182,8 @@ class SoftwareCore:
             self._deadline = self.time_ns + self._design.session.retransmit_ns
         self.session.sent(order)
         self._under_way.append(_Sent(order.tcp_sequence, payload_of(frame)))
+        if order.msg_seq_num and not order.admin:
+            self.messages[order.msg_seq_num] = payload_of(frame)
         self._frames.append(frame)
         self._last_sent, self._acknowledge = self.time_ns, False
 

@@ -122,40 +122,73 @@ class OuchVenue(Venue):
 
 
 class FixVenue(Venue):
-    """Holds every MsgSeqNum of the client to be the next. simplefix reads and writes."""
+    """A FIX acceptor with message recovery. simplefix reads and writes.
+
+    Members
+    -------
+    gaps : int
+        Times that it had to ask for messages.
+    """
 
     def __init__(self, order: Order):
         super().__init__(order)
-        self._sent = self._heard = 0
+        self.gaps = 0
+        self._heard = 0
+        self._log: list[tuple] = []  # what was sent: type and body
 
     async def _serve(self, reader: asyncio.StreamReader) -> None:
         parser = simplefix.FixParser()
         while octets := await reader.read(4096):
             parser.append_buffer(octets)
             while message := parser.get_message():
-                self._heard += 1
-                assert int(message.get(34)) == self._heard, f"{message} is not number {self._heard}"
-                match message.get(35):
-                    case b"A":
-                        self.logins += 1
-                        self._message("A", (98, 0), (108, 30))
-                    case b"0":
-                        self.heartbeats += 1
-                    case b"D":
-                        prefix = self.order.cl_ord_id_prefix.encode()
-                        self._trade(int(message.get(11).removeprefix(prefix), 16), buy=message.get(54) == b"1",
-                                    stock=message.get(55).decode(), quantity=int(message.get(38)), price=1_234_500)
-                    case b"5":
-                        return
+                number, kind = int(message.get(34)), message.get(35)
+                if kind == b"A":
+                    self.logins += 1
+                    self._message("A", (98, 0), (108, 30))
+                    if number > self._heard + 1:
+                        self.gaps += 1
+                        self._message("2", (7, self._heard + 1), (16, 0))
+                if kind == b"2":
+                    self._again(int(message.get(7)))
+                if number == self._heard + 1:
+                    self._heard += 1
+                    self._take(kind, message)
+                elif number <= self._heard:
+                    assert message.get(43) == b"Y", f"{message} is not number {self._heard + 1}"
+
+    def _take(self, kind: bytes, message) -> None:
+        match kind:
+            case b"0":
+                self.heartbeats += 1
+            case b"1":
+                self._message("0", (112, message.get(112).decode()))
+            case b"4":
+                self._heard = int(message.get(36)) - 1
+            case b"5":
+                self._writer.close()
+            case b"D":
+                prefix = self.order.cl_ord_id_prefix.encode()
+                self._trade(int(message.get(11).removeprefix(prefix), 16), buy=message.get(54) == b"1",
+                            stock=message.get(55).decode(), quantity=int(message.get(38)), price=1_234_500)
+
+    def _again(self, first: int) -> None:
+        for number, (code, *body) in enumerate(self._log[first - 1 :], first):
+            if code == "8":
+                self._write(number, code, (43, "Y"), *body)
+            else:
+                self._write(number, "4", (43, "Y"), (123, "Y"), (36, number + 1))
 
     def _end_session(self) -> None:
         self._message("5")
 
-    def _message(self, code: str, *pairs: tuple[int, object]) -> bytes:
-        self._sent += 1
+    def _message(self, code: str, *body: tuple[int, object]) -> bytes:
+        self._log.append((code, *body))
+        return self._write(len(self._log), code, *body)
+
+    def _write(self, number: int, code: str, *body: tuple[int, object]) -> bytes:
         message = simplefix.FixMessage()
         for tag, value in ((8, fix.BEGIN_STRING), (35, code), (49, self.order.fix.target_comp_id),
-                           (56, self.order.fix.sender_comp_id), (34, self._sent), *pairs):
+                           (56, self.order.fix.sender_comp_id), (34, number), *body):
             message.append_pair(tag, value)
         octets = message.encode()
         self._writer.write(octets)
