@@ -4,6 +4,7 @@ import itertools
 
 import cocotb
 
+from hdl.session import Session
 from spec import ouch
 from spec.records import LostReason, SessionEvent
 from testbenches.session_peer import MASK, message, packets, soup
@@ -246,20 +247,50 @@ async def fast_retransmission(dut):
 
 
 @_test
-async def orders_through_a_bad_line(dut):
-    """Frames of the core and of the peer are lost: every order arrives once and in order."""
+async def both_ways_over_a_bad_line(dut):
+    """Frames of the core and of the peer are lost, repeated and damaged: each side has all, once and in order."""
     tb = await TB.create(dut)
     rng = tb.rng
     tb.lose = lambda frame: rng.random() < 0.1
+    tb.lose_answer = lambda: rng.random() < 0.2
     tb.busy = lambda: rng.choice([0, 0, 5, 30])
+    made = packets(rng, 60)
+    start, stream = tb.peer.sequence, b"".join(made)
     for _ in range(60):
-        tb.order(rng.randbytes(rng.choice([3, 12, 50, 54])))
-        if rng.random() < 0.5:
-            await tb.cycles(rng.choice([1, 30, 200]))
+        if not int(dut.full.value):
+            tb.order(rng.randbytes(rng.choice([3, 12, 50, 54])))
+        at = tb.peer.acknowledged - start & MASK
+        for _ in range(rng.choice([0, 1, 1, 2])):
+            size = rng.choice([1, 40, 300])
+            tb.give(tb.peer.segment(stream[at : at + size], sequence=start + at), error=rng.random() < 0.1)
+            at += rng.choice([0, size, size, size])
+        await tb.cycles(rng.choice([1, 30, 200]))
     limit = 40 * tb.design.session.retransmit_ns // 3
     await tb.until(lambda: tb.peer.received == tb.sent_octets, within=limit)
+    await tb.drain()
+    while (at := tb.peer.acknowledged - start & MASK) != len(stream):
+        tb.give(tb.peer.segment(stream[at : at + 700], sequence=start + at))
+        await tb.drain()
+    tb.lose = lambda frame: False
+    tb.lose_answer = lambda: False
+    tb.peer.sequence = tb.peer.acknowledged
     await tb.until(lambda: tb.model.unacknowledged == tb.next_sequence, within=limit)
     await tb.drain()
+    tb.check()
+    assert tb.inbox == made
+
+
+@_test
+async def latency(dut):
+    """Cycles from a segment's last beat to the reply in it, and from reply to reply."""
+    tb = await TB.create(dut)
+    for code in "AUECJ":
+        packet = soup("S", message(tb.rng, code))
+        tb.give(tb.peer.send(packet * 3, vlan=False))
+        await tb.drain()
+        cycles = tb.replies.cycles[-3:]
+        assert cycles[0] - tb.last_beat == Session.LATENCY + len(packet), code
+        assert [b - a for a, b in zip(cycles, cycles[1:], strict=False)] == [len(packet) + 1] * 2
     tb.check()
 
 

@@ -33,8 +33,8 @@ class TB(Bench):
     -------
     frames
         What the order stage would have put on the wire, in order.
-    lose
-        Called with each frame: whether it never reaches the peer. By default none is lost.
+    lose, lose_answer
+        Called with each frame, and with each acknowledgment of the peer: whether it gets lost. By default none does.
     answers
         The peer acknowledges what needs it, ``answer_after`` cycles later.
     """
@@ -50,6 +50,7 @@ class TB(Bench):
         self.inbox: list[bytes] = []
         self.frames: list[Frame] = []
         self.lose = lambda frame: False
+        self.lose_answer = lambda: False
         self.answers, self.answer_after = True, 20
         self.busy = lambda: 0  # cycles that the wire is taken before each frame
         self.orders: deque[bytes] = deque()
@@ -63,6 +64,7 @@ class TB(Bench):
         self._due: deque = deque()  # frames whose segments the core looks at, by cycle
         self._partial = b""
         self._since_reset = 0
+        self.last_beat = 0  # clock edge of the last frame's last beat on RX
         self.always(self._observe)
 
     @classmethod
@@ -91,6 +93,7 @@ class TB(Bench):
             self.model.sent(ORDER.tuple(**values))
         if int(dut.rx_tvalid.value) and int(dut.rx_tlast.value):
             self._due.append((self.cycle + _TAKEN, *self._rx.popleft()))
+            self.last_beat = self.cycle
         while self._due and self._due[0][0] <= self.cycle:
             _, octets, error = self._due.popleft()
             self.expected += self.model.frame(octets, error=error)
@@ -203,7 +206,8 @@ class TB(Bench):
 
     async def _answer(self, acknowledgment: int):
         await self.cycles(self.answer_after)
-        self.give(self.peer.segment(acknowledgment=acknowledgment))
+        if not self.lose_answer():
+            self.give(self.peer.segment(acknowledgment=acknowledgment))
 
     async def _admin(self):
         """The order stage takes the host's messages."""

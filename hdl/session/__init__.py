@@ -51,8 +51,10 @@ class Session(wiring.Component):
     acknowledgments and without a window scale of its own: the host that opens the connection must agree to none, and
     should not advertise a larger window than ``design.session.receive_buffer``.
 
-    Latency from a segment's last beat to the first reply in it: 2 (``Untag``) + 4 (``Segments``) + 4 (``Connection``) +
-    5 (``ReceiveBuffer``) cycles, one for each octet up to the message's end, and 2 (the parser). II on ``rx`` 1 beat.
+    Latency from a segment's last beat to a reply in it: ``LATENCY`` cycles (2 ``Untag``, 4 ``Segments``, 4
+    ``Connection``, 4 ``ReceiveBuffer``, 1 the parser), one for each octet of the segment up to the packet's end, and
+    one for each packet before it; FIX: one more for each message, and up to five for each field that matters. One less
+    where the tag that is taken out was all of the last beat. II on ``rx`` 1 beat.
     An acknowledgment goes with the next order, or by itself ``Acknowledge.DELAY`` cycles after what it acknowledges; at
     once where the peer waits for it.
 
@@ -91,6 +93,8 @@ class Session(wiring.Component):
     counters
         As ``spec.counters.SESSION``.
     """
+
+    LATENCY = 15
 
     def __init__(self, *, design: Design):
         if not isinstance(design, Design):
