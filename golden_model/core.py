@@ -232,7 +232,7 @@ class Core:
         if not told.causes:
             self.risk.release()
         elif others := told.causes & ~_OWN_CAUSES & ~self.risk.causes:
-            if others & Cause.LOSS and not self.risk.lost:
+            if others & Cause.LOSS and not self.risk.may_kill_for_loss:
                 raise ValueError(f"{told!r}: no loss above the limit, profit is {self.risk.equity}")
             self.risk.kill(Cause(others))
 

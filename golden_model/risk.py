@@ -82,7 +82,7 @@ class Risk:
         self._marks = [0] * len(symbols)
         self._traded = [False] * len(symbols)
         self._rejects = 0
-        self.lost = False
+        self.lost = self._was_lost = False
         self._user_ref_num = design.order.user_ref_num
         self._seen = _MASK32, 0  # message of the last decision, number of the next
 
@@ -98,7 +98,7 @@ class Risk:
     def release(self) -> None:
         """The host's word that orders may go out again."""
         self._rejects = 0
-        self.lost = self._exceeds_loss()
+        self.lost, self._was_lost = self._exceeds_loss(), self.lost
         if self.causes:
             self.causes = Cause.NONE
             self.kills.append(KILL.tuple(*self._seen, 0))
@@ -133,6 +133,7 @@ class Risk:
         queue_full, no_session, stale
             Too many orders wait, nobody to send them to, nothing heard from the feed: at this moment.
         """
+        self._was_lost = False
         refusals = self._checks_of_the_moment(queue_full, no_session, stale) | self._rates(i.symbol, time)
         target = self.orders.find(i.target) if i.action != Action.ENTER else None
         if i.action != Action.ENTER and not self._fits(target, i):
@@ -297,6 +298,12 @@ class Risk:
         if u.last_trade:
             self._marks[u.symbol], self._traded[u.symbol] = u.last_trade, True
             self.lost |= self._exceeds_loss()
+
+    @property
+    def may_kill_for_loss(self) -> bool:
+        """``lost``, or was when the kill switch was released and nothing has been judged since: who watches the equity
+        may be some updates behind or ahead."""
+        return self.lost or self._was_lost
 
     @property
     def equity(self) -> int:

@@ -239,14 +239,22 @@ class Risk(wiring.Component):
         ]
         m.d.comb += [decision.exposure_long.eq(sums.exposure_long), decision.exposure_short.eq(sums.exposure_short)]
 
+        # A loss that was there before the release is not held against what comes after it.
+        releasing, release_age = Signal(), Signal(range(Loss.LATENCY + 1))
+        m.d.comb += releasing.eq(release_age != 0)
+        with m.If(switch.released):
+            m.d.sync += release_age.eq(Loss.LATENCY)
+        with m.Elif(release_age != 0):
+            m.d.sync += release_age.eq(release_age - 1)
         self._connect_replies(m, replies, orders, sums, session, switch, loss)
         m.d.comb += [
             stale.heard.eq(self.heard), stale.time.eq(now), stale.limit_ns.eq(session.stale_ns),
             switch.of_reply.eq(replies.cause),
-            switch.others.eq(Mux(self.kill, Cause.HOST.value, 0) | Mux(loss.exceeded, Cause.LOSS.value, 0)
+            switch.others.eq(Mux(self.kill, Cause.HOST.value, 0) | Mux(loss.exceeded & ~releasing, Cause.LOSS.value, 0)
                              | Mux(self.session_lost, Cause.SESSION_LOST.value, 0)),
             switch.release.eq(self.kill_release & ~self.kill),
-            self.ready.eq(limits.ready & sums.ready & orders.ready & duplicates.ready & loss.ready & buckets.ready),
+            self.ready.eq(limits.ready & sums.ready & orders.ready & duplicates.ready & loss.ready & buckets.ready
+                          & replies.ready),
         ]
         for name, source in (("symbol_limits_set", limits.symbol_limits_set), ("session_limits_set",
                              limits.session_limits_set), ("kills", switch.kills)):

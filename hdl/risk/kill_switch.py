@@ -54,7 +54,7 @@ class KillSwitch(wiring.Component):
             m.d.comb += chosen.eq(pending & (~pending + 1))  # the lowest
         m.d.comb += self.released.eq((releasing | self.release) & ~chosen.any() & ~self.of_reply.any())
         m.d.sync += [
-            waiting.eq(pending & ~chosen),
+            waiting.eq(Mux(self.released, 0, pending & ~chosen)),
             releasing.eq((releasing | self.release) & ~self.released),
             self.causes.eq(Mux(self.released, 0, self.causes | chosen)),
             self.kills.valid.eq(chosen.any() | self.released & self.causes.any()),

@@ -95,10 +95,12 @@ class Loss(wiring.Component):
             products.append(multiplier.product)
         change, equity, limit = Signal(NOTIONAL), Signal(NOTIONAL), Signal(signed(NOTIONAL_BITS + 1))
         m.d.sync += change.eq(products[0] + (products[1] << BITS))
+        limited = Signal()
         loses = delay(m, negative, Multiplier.LATENCY + 1, name="loses")
         m.d.sync += [
             equity.eq(equity + Mux(loses, ~change, change) + loses),
             limit.eq(equity + self.max_loss),
-            self.exceeded.eq((limit < 0) & (self.max_loss != 0)),
+            limited.eq(self.max_loss != 0),
+            self.exceeded.eq((limit < 0) & limited),
         ]
         return m

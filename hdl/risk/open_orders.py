@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
 
-from ..memory import ForwardedMemory, PlainMemory, SweptMemory
+from ..memory import ForwardedMemory, SweptMemory
 from .shapes import OrderRow
 
 _BITS = ("opened", "closed", "replaced")  #: a row is taken while an odd number of these is set: each has one writer
@@ -91,11 +91,11 @@ class OpenOrders(wiring.Component):
 
         # What orders were. One approved just before is not in what is read of the bits.
         m.submodules.targets = targets = ForwardedMemory(shape=OrderRow, depth=self._rows)
-        m.submodules.looks = looks = PlainMemory(shape=OrderRow, depth=self._rows)
+        m.submodules.looks = looks = SweptMemory(shape=OrderRow, depth=self._rows)
         target, look, before, opened_before = Signal(32), Signal(32), Signal(32), Signal()
         m.d.comb += [
             targets.read_address.eq(self.target),
-            looks.read_address.eq(self.look),
+            looks.read_address[0].eq(self.look),
             *(memory.write_enable.eq(self.approved) for memory in (targets, looks)),
             *(memory.write_address.eq(number) for memory in (targets, looks)),
             *(memory.write_data.eq(row) for memory in (targets, looks)),
@@ -105,8 +105,8 @@ class OpenOrders(wiring.Component):
             self.target_row.eq(targets.read_data),
             self.target_open.eq(
                 opened_before & (before == target) | odd["target"] & (targets.read_data.user_ref_num == target)),
-            self.look_row.eq(looks.read_data),
-            self.look_open.eq(odd["look"] & (looks.read_data.user_ref_num == look)),
-            self.ready.eq(Cat(memory.ready for memory in (*memories.values(), targets)).all()),
+            self.look_row.eq(looks.read_data[0]),
+            self.look_open.eq(odd["look"] & (looks.read_data[0].user_ref_num == look)),
+            self.ready.eq(Cat(memory.ready for memory in (*memories.values(), targets, looks)).all()),
         ]
         return m

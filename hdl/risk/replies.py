@@ -8,12 +8,12 @@ from spec.config import Design
 from spec.records import POSITION, QUANTITY_BITS, REPLY, SYMBOL_BITS, Cause, Reply
 
 from ..link import Seen
-from ..memory import PlainMemory
+from ..memory import SweptMemory
 from ..multiplier import Multiplier
 from ..records import layout, records
 from .shapes import Adjusted, Approved, OrderRow
 
-_Left = data.StructLayout({"user_ref_num": 32, "shares": QUANTITY_BITS})
+_Left = data.StructLayout({"any": 1, "user_ref_num": 32, "shares": QUANTITY_BITS})
 #: An order as a reply finds it.
 _Found = data.StructLayout({"open": 1, "row": OrderRow, "remaining": QUANTITY_BITS})
 
@@ -53,6 +53,8 @@ class Replies(wiring.Component):
         An execution to be valued.
     seen
     positions
+    ready
+        The memory is swept, one cycle per row after reset.
     """
 
     def __init__(self, *, design: Design):
@@ -64,12 +66,12 @@ class Replies(wiring.Component):
             "adjusted": In(Adjusted), "adjustment": Out(Adjusted), "look_symbol": Out(SYMBOL_BITS),
             "approved": In(Approved), "max_rejects": In(16), "forget": In(1), "cause": Out(8), "kind": Out(4),
             "lawful": Out(1), "fill": Out(stream.Signature(Fill)), "seen": In(Seen),
-            "positions": Out(records(POSITION)),
+            "positions": Out(records(POSITION)), "ready": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.left = left = PlainMemory(shape=_Left, depth=self._rows)
+        m.submodules.left = left = SweptMemory(shape=_Left, depth=self._rows)
         m.submodules.multiplier = multiplier = Multiplier()
         reply = Signal(layout(REPLY))
         order, original = Signal(_Found), Signal(_Found)
@@ -81,12 +83,14 @@ class Replies(wiring.Component):
         found = Signal(_Found)
         looked = Signal(32)
         m.d.sync += looked.eq(self.look)
-        own = left.read_data.user_ref_num == looked
+        written = left.read_data[0]
+        own = written.any & (written.user_ref_num == looked)
         m.d.comb += [
             found.open.eq(self.look_open),
             found.row.eq(self.look_row),
-            found.remaining.eq(Mux(own, left.read_data.shares, self.look_row.quantity)),
-            left.read_address.eq(self.look),
+            found.remaining.eq(Mux(own, written.shares, self.look_row.quantity)),
+            left.read_address[0].eq(self.look),
+            self.ready.eq(left.ready),
         ]
 
         remaining, wanted = order.remaining, reply.quantity
@@ -118,7 +122,8 @@ class Replies(wiring.Component):
             with m.State("JUDGE"):
                 live = is_kind(Reply.ACCEPTED, Reply.REPLACED)
                 replaces = (is_kind(Reply.REPLACED) & order.open & original.open
-                            & (original.row.symbol == order.row.symbol) & (original.row.side == order.row.side))
+                            & (original.row.symbol == order.row.symbol) & (original.row.side == order.row.side)
+                            & (reply.original != reply.user_ref_num))
                 touches = order.open & ~is_kind(Reply.CANCEL_REJECTED, Reply.BROKEN)
                 takes_all = is_kind(Reply.REJECTED) | reply.all | ~fits
                 with m.If(touches):
@@ -163,7 +168,7 @@ class Replies(wiring.Component):
                 with m.If(ends_original):  # so that a later reply about it finds nothing left
                     m.d.comb += [
                         left.write_enable.eq(1), left.write_address.eq(reply.original),
-                        left.write_data.eq(Cat(reply.original, C(0, QUANTITY_BITS))),
+                        left.write_data.eq(Cat(C(1, 1), reply.original, C(0, QUANTITY_BITS))),
                     ]
                 m.next = "VALUE"
             with m.State("VALUE"):
@@ -200,7 +205,7 @@ class Replies(wiring.Component):
             self.close.eq(ends),
             self.close_replaced.eq(ends_original),
             left.write_enable.eq(order.open), left.write_address.eq(reply.user_ref_num),
-            left.write_data.eq(Cat(reply.user_ref_num, stays)),
+            left.write_data.eq(Cat(C(1, 1), reply.user_ref_num, stays)),
         ]
         with m.If(~self.lawful):
             m.d.comb += self.cause.eq(Cause.UNLAWFUL_REPLY)
