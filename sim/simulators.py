@@ -165,7 +165,8 @@ def _last_words(log: Path, lines: int = 15) -> str:
 
 
 @contextmanager
-def _locked(path: Path):
+def locked(path: Path):
+    """Hold ``path`` against other processes: what several need is made once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -183,7 +184,7 @@ def _cached(build_dir: Path, name: str, ingredients: object, sources: Iterable[P
     for content in (Path(__file__).read_bytes(), *(contents[key] for key in sorted(contents))):
         digest.update(hashlib.sha256(content).digest())
     directory = build_dir.resolve() / f"{name}-{digest.hexdigest()[:12]}"
-    with _locked(directory.with_suffix(".lock")):
+    with locked(directory.with_suffix(".lock")):
         if not (directory / "built").exists():
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(parents=True)
@@ -271,7 +272,7 @@ def run_cocotb(*, simulator: Simulator, verilog: Path, toplevel: str, test_modul
     run = build_dir / "runs" / f"{test_module.rpartition('.')[2]}-{simulator}-seed{seed}-{variant}"
     log, results, dump = run / "run.log", run / "results.xml", run / "waves.fst"
     title = f"{test_module} on {simulator}, seed {seed}"
-    with _locked(run.with_suffix(".lock")):
+    with locked(run.with_suffix(".lock")):
         run.mkdir(parents=True, exist_ok=True)
         results.unlink(missing_ok=True)
         try:
