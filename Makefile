@@ -18,7 +18,8 @@ demo: system .venv ## Send a market session through the core and compare it with
 	@.venv/bin/tickwire demo $(ARGS)
 
 test: system .venv ## Run all tests on both simulators (ARGS='-k book', JOBS=1).
-	@.venv/bin/pytest -n $(JOBS) $(ARGS) tests
+	@# worksteal: a file's tests mostly stay in one process, which makes its fixtures once.
+	@.venv/bin/pytest -n $(JOBS) --dist worksteal $(ARGS) tests
 
 campaign: system .venv ## Run the tests that take minutes: ten million messages, the U280's netlist.
 	@.venv/bin/pytest -n $(JOBS) -m campaign $(ARGS) tests

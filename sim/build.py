@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spec.config import Design
 
-from .simulators import CHECKOUT
+from .simulators import CHECKOUT, locked
 
 #: Stage name -> class in ``hdl.<stage>``, in the order that data flows.
 STAGES = {
@@ -69,10 +69,13 @@ def cached_verilog(unit: str, design: Design, *, source_lines: bool = False) -> 
     name = module_name(unit)
     kind = "-lines" if source_lines else ""
     path = CHECKOUT / "build" / "verilog" / f"{name}-{digest.hexdigest()[:12]}{kind}" / f"{name}.v"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:  # whoever looks meanwhile sees all or nothing
-            os.replace(verilog(unit, design, Path(scratch), source_lines=source_lines), path)
+    if path.exists():
+        return path
+    with locked(path.parent.with_suffix(".lock")):
+        if not path.exists():  # nobody else wrote it while we waited
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=path.parent) as scratch:  # whoever looks meanwhile sees all or nothing
+                os.replace(verilog(unit, design, Path(scratch), source_lines=source_lines), path)
     return path
 
 

@@ -42,6 +42,12 @@ SUPPRESSED = {
 # -g2005: under the -g2012 of cocotb's runner Icarus 11 leaves combinational outputs at X; the later flag wins.
 _ICARUS = ["-g2005", "-Wall"]
 _VERILATOR = [f"-Wno-{name}" for name in SUPPRESSED]
+# Benches see ports. cocotb's runner has every signal of every level public, which forbids most of what Verilator does
+# to make a design small: four times the C++, and slower.
+_PORTS_ALONE = ["--no-public-flat-rw", "--public-depth", "1"]
+#: Environment variable with the level at which what Verilator wrote is compiled for ``verilate``. Level 1 takes half
+#: the time of 3 to compile and runs slower: better for a simulation that is short.
+OPTIMISATION = "TICKWIRE_OPTIMISATION"
 _TIMESCALE = ("1ns", "1ps")
 _DUMP = """\
 module tickwire_dump;
@@ -159,7 +165,8 @@ def _last_words(log: Path, lines: int = 15) -> str:
 
 
 @contextmanager
-def _locked(path: Path):
+def locked(path: Path):
+    """Hold ``path`` against other processes: what several need is made once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -177,7 +184,7 @@ def _cached(build_dir: Path, name: str, ingredients: object, sources: Iterable[P
     for content in (Path(__file__).read_bytes(), *(contents[key] for key in sorted(contents))):
         digest.update(hashlib.sha256(content).digest())
     directory = build_dir.resolve() / f"{name}-{digest.hexdigest()[:12]}"
-    with _locked(directory.with_suffix(".lock")):
+    with locked(directory.with_suffix(".lock")):
         if not (directory / "built").exists():
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(parents=True)
@@ -207,7 +214,7 @@ def _cocotb(call: Literal["build", "test"], simulator: Simulator, *, env: dict[s
 
 def _build_for_cocotb(simulator: Simulator, verilog: Path, toplevel: str, build_dir: Path, waves: bool) -> Path:
     flags = {
-        "verilator": [*_VERILATOR, *(["--trace-fst"] if waves else [])],
+        "verilator": [*_VERILATOR, *_PORTS_ALONE, *(["--trace-fst"] if waves else [])],
         "icarus": [*_ICARUS, *(["-s", "tickwire_dump"] if waves else [])],
     }[simulator]
     if waves and simulator == "verilator":
@@ -219,7 +226,9 @@ def _build_for_cocotb(simulator: Simulator, verilog: Path, toplevel: str, build_
             # Of our own: the runner's needs SystemVerilog, which -g2005 is not.
             sources.append(directory / "tickwire_dump.v")
             sources[-1].write_text(_DUMP.format(toplevel=toplevel))
-        failed = _cocotb("build", simulator, env={}, log=directory / "build.log", sources=sources,
+        # A bench waits for Python most of the time: what compiles fast is fast enough.
+        make = {"MAKEFLAGS": f"{environment()['MAKEFLAGS']} OPT_FAST=-O1 OPT_SLOW=-O0"}
+        failed = _cocotb("build", simulator, env=make, log=directory / "build.log", sources=sources,
                          hdl_toplevel=toplevel, build_args=flags, build_dir=directory, timescale=_TIMESCALE,
                          waves=waves and simulator == "verilator")
         if failed:
@@ -263,7 +272,7 @@ def run_cocotb(*, simulator: Simulator, verilog: Path, toplevel: str, test_modul
     run = build_dir / "runs" / f"{test_module.rpartition('.')[2]}-{simulator}-seed{seed}-{variant}"
     log, results, dump = run / "run.log", run / "results.xml", run / "waves.fst"
     title = f"{test_module} on {simulator}, seed {seed}"
-    with _locked(run.with_suffix(".lock")):
+    with locked(run.with_suffix(".lock")):
         run.mkdir(parents=True, exist_ok=True)
         results.unlink(missing_ok=True)
         try:
@@ -333,12 +342,16 @@ def verilate(*, verilog: Path, toplevel: str, harness: Path, build_dir: Path, tr
         ``VerilatedSave`` and ``VerilatedRestore`` of the model (``verilated_save.h``).
     """
     verilog, harness, headers = Path(verilog), Path(harness), [Path(header) for header in headers]
+    level = os.environ.get(OPTIMISATION, "3")
+    if level not in ("0", "1", "2", "3"):
+        raise ValueError(f"{OPTIMISATION} must be 0 to 3, not {level!r}")
     flags = [
         "-O3", "--x-assign", "fast", "--x-initial", "fast", "--noassert", *_VERILATOR,
         *([f"--trace-{wave_format()}"] if trace else []), *(["--savable"] if savable else []),
         # No unique symbols: the dynamic linker would merge those of two models in one process.
         "-CFLAGS", "-std=c++17 -fPIC -fno-gnu-unique", "-LDFLAGS", "-shared",
-        "-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O1 OPT_GLOBAL=-O2",
+        # What is slow runs once; of the runtime there is one for all, which ccache keeps.
+        "-MAKEFLAGS", f"OPT_FAST=-O{level} OPT_SLOW=-O{int(level == '3')} OPT_GLOBAL=-O2",
     ]
     found = version("verilator")
 

@@ -119,15 +119,15 @@ class BookBench(Bench):
         """Wait until the book has nothing more to say."""
         await self.cycles(Gateware.LATENCY + 4)
         streams = [self.updates, *self.events.values()]
-        said = -1
-        while said != sum(len(watch.seen) for watch in streams):
-            said = sum(len(watch.seen) for watch in streams)
-            for _ in range(0 if self.slow else QUIET):  # noise costs Icarus more than all that it sees else
+        if self.slow:  # noise costs Icarus more than all that it sees else
+            self.dut.ahead.value = 0
+        said = quiet = 0
+        while quiet < QUIET:
+            if not self.slow:
                 self._foreshadow(None)
-                await RisingEdge(self.dut.clk)
-            if self.slow:
-                self.dut.ahead.value = 0
-                await self.cycles(QUIET)
+            await RisingEdge(self.dut.clk)
+            before, said = said, sum(len(watch.seen) for watch in streams)
+            quiet = quiet + 1 if said == before else 0
 
     def check(self) -> list:
         """All that was seen since the reset is what the model says; its updates."""

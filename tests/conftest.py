@@ -1,12 +1,13 @@
 """What all tests share: real data, the two simulators, build directories, seeds."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from sim.simulators import CHECKOUT, SIMULATORS
+from sim.simulators import CHECKOUT, OPTIMISATION, SIMULATORS
 
 # A deadline per example is a timed assert: it fails on a busy machine.
 settings.register_profile("tickwire", deadline=None)
@@ -16,6 +17,12 @@ settings.load_profile("tickwire")
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=1, help="seed of everything that is random (default: 1)")
     parser.addoption("--simulator", choices=SIMULATORS, help="run simulator tests on this one alone (default: both)")
+
+
+def pytest_configure(config):
+    """Simulations of some thousand messages take longer to compile than to run; a campaign's do not."""
+    if "not campaign" in config.getoption("markexpr"):
+        os.environ.setdefault(OPTIMISATION, "1")
 
 
 def pytest_report_header(config):

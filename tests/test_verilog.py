@@ -24,16 +24,17 @@ def tickwire_verilog(directory: Path, *, seed: str, cwd: Path) -> subprocess.Pop
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
-    """What two processes with different hashes, working directories and targets wrote."""
+    """What two processes with different hashes, working directories and targets wrote; they name each file."""
     root = tmp_path_factory.mktemp("verilog")
     directories = [root / "first", root / "some" / "where" / "else"]
     processes = []
     for seed, directory in zip(("1", "2718281828"), directories, strict=True):
         (cwd := root / f"from{seed}").mkdir()
         processes.append(tickwire_verilog(directory, seed=seed, cwd=cwd))
-    for process in processes:
+    for process, directory in zip(processes, directories, strict=True):
         said, _ = process.communicate(timeout=600)
         assert process.returncode == 0, said
+        assert all(str(directory / name) in said for name in NAMES), said
     return directories
 
 

@@ -14,6 +14,7 @@ from ..wire import field
 from .operation import Types, background, operation
 
 _ADD, _REPLACE, _EXECUTE = (MESSAGES[code] for code in "AUE")
+_REPLACES = next(bit for bit in range(8) if [ord(code) >> bit & 1 for code in "AFU"] == [0, 0, 1])  #: of the type
 
 
 class Slots(wiring.Component):
@@ -37,7 +38,7 @@ class Slots(wiring.Component):
     locate, old, new : Out
         Stage -1: what is looked up, whether or not a message follows.
     price, stock, directory : Out
-        Stage 0: ``price`` of a new order; ``directory``: a stock directory message, of ``stock``.
+        Stage 0: ``price`` of a new order, else anything; ``directory``: a stock directory message, of ``stock``.
     operation : Out(operation(design))
         Stage 1. ``fine`` and ``symbol`` are a request's own; a message's are the locate table's.
     windows : Out
@@ -83,7 +84,8 @@ class Slots(wiring.Component):
         m.d.comb += [
             self.message.eq(message),
             *(types[name].eq(valid & (code == ord(name))) for name in MESSAGES),
-            self.price.eq(Mux(valid, Mux(types.U, field(message.octets, _REPLACE, "price"),
+            # Much follows the price in this cycle; of the types that have one, a single bit tells a replace.
+            self.price.eq(Mux(valid, Mux(code[_REPLACES], field(message.octets, _REPLACE, "price"),
                                          field(message.octets, _ADD, "price")), own.price)),
             self.stock.eq(field(message.octets, MESSAGES["R"], "stock")),
             self.directory.eq(types.R),

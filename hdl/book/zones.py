@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.ladder import ASK, BID, DOLLAR, window_around
 
-from ..memory import ForwardedMemory
+from ..memory import SweptMemory
 from .operation import PRICE_BITS, Ring, entering_layout, symbol_index, window_row
 
 #: Where a price lies: one of the first three is set. ``entering``: its level is being taken into the window.
@@ -70,27 +70,36 @@ class Zones(wiring.Component):
         m = Module()
         symbols = range(len(self._design.symbols))
         rows = {2 * i + side: initial_row(self._design, i) for i in symbols for side in (BID, ASK)}
-        m.submodules.rows = memory = ForwardedMemory(
-            shape=window_row(self._design), depth=2 * len(symbols), late=True, rows=rows)
+        m.submodules.rows = memory = SweptMemory(shape=window_row(self._design), depth=2 * len(symbols), rows=rows)
         symbol, side, address = Signal.like(self.symbol), Signal(), Signal.like(memory.write_address)
-        row = memory.read_data
+        # The row as the RAM has it, and the one that the operation before wrote: prices are held against both while it
+        # is found out which counts.
+        stored, wrote, written = memory.read_data[0], Signal(), Signal(window_row(self._design))
+        written_address, forwards = Signal.like(address), Signal()
+        m.d.sync += [wrote.eq(self.write), written.eq(self.windows), written_address.eq(address)]
         m.d.comb += [
-            memory.read_address.eq(Cat(self.side, self.symbol)),
+            forwards.eq(wrote & (written_address == address)),
+            memory.read_address[0].eq(Cat(self.side, self.symbol)),
             memory.write_enable.eq(self.write),
             memory.write_address.eq(address),
             memory.write_data.eq(self.windows),
             self.ready.eq(memory.ready),
         ]
+
+        def judged(of_row) -> Value:
+            return Mux(forwards, of_row(written), of_row(stored))
+
         entering = self.entering
         moves = entering.active & (entering.symbol == symbol) & (entering.side == side)
         m.d.sync += [
-            symbol.eq(self.symbol), side.eq(self.side), address.eq(memory.read_address),
-            self.row.eq(Mux(self.write, self.windows.as_value(), row.as_value())),
-            self.from_better.eq((entering.high > row.law_high) ^ side),
+            symbol.eq(self.symbol), side.eq(self.side), address.eq(memory.read_address[0]),
+            self.row.eq(Mux(self.write, self.windows.as_value(), judged(lambda row: row.as_value()))),
+            self.from_better.eq(judged(lambda row: entering.high > row.law_high) ^ side),
         ]
         for zone, price, off in ((self.find, self.find_price, self.find_off),
                                  (self.place, self.place_price, self.place_off)):
-            below, above = price < row.law_low, price >= row.law_high
+            below = judged(lambda row, price=price: price < row.law_low)
+            above = judged(lambda row, price=price: price >= row.law_high)
             under, over = price < entering.low, price >= entering.high
             off_worse = ~side & (price < DOLLAR)
             m.d.sync += [

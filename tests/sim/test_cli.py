@@ -2,14 +2,11 @@
 
 import gzip
 import io
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 
-from sim import benches, build, cli, console, explain, replay, report, simulators
+from sim import benches, cli, console, explain, replay, report, simulators
 from sim.captures import PcapWriter
 from sim.cli import run
 from sim.inputs import open_input
@@ -232,19 +229,6 @@ def test_declared_latencies_add_up():
 
 
 # On real hardware
-
-
-@pytest.mark.slow
-def test_verilog_is_the_same_twice(tmp_path, said):
-    one, two = tmp_path / "one", tmp_path / "two"
-    assert run(["verilog", "-o", str(one), "-d", "small"]) == 0
-    again = [sys.executable, "-c", "from sim.cli import main; main()", "verilog", "-o", two, "-d", "small"]
-    subprocess.run(again, check=True, cwd=simulators.CHECKOUT, env=os.environ | {"PYTHONHASHSEED": "7"})
-    names = sorted(path.name for path in one.iterdir())
-    assert names == sorted(["tickwire.v", *(f"tickwire_{stage}.v" for stage in build.STAGES)])
-    for name in names:
-        assert (one / name).read_bytes() == (two / name).read_bytes()
-        assert str(one / name) in said.getvalue()
 
 
 @pytest.mark.slow

@@ -52,9 +52,10 @@ def test_the_compiled_book_raises_the_flag_with_the_same_message():
 
 
 def test_a_book_of_another_size_is_found_out():
+    """The rule is told of one spill entry more than the compiled book has."""
     design = config.preset("small")
-    other = library(design.model_copy(update={"book": design.book.model_copy(update={"spill": 7})}))
-    found = fill.confirm(fill.fill(design), other)
+    other = design.model_copy(update={"book": design.book.model_copy(update={"spill": design.book.spill + 1})})
+    found = fill.confirm(fill.fill(other), library(design))
     assert not found.confirmed and found.hardware_flag < found.flag.message
 
 

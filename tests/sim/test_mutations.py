@@ -2,6 +2,9 @@
 
 In a scratch copy of the generated Verilog one constant of one stage is changed, nothing else. The comparison must name
 that stage, and the message, its place on the wire, the field, both values and the cycle.
+
+Compiling a core takes longer than all else here. So there is one copy with all the mutations in it, of which it takes
+the one that a file names when the simulation begins.
 """
 
 import re
@@ -20,6 +23,8 @@ pytestmark = pytest.mark.slow
 
 BUILDS = Path("build/native")
 MESSAGES = 3000
+SWITCH = "mutation.hex"  #: where the simulation runs: number of the mutation, 0 for none
+_LITERAL = re.compile(r"\d+'[hd][0-9a-f]+")
 
 #: Stage -> what the constant is, a part of the names of its modules, the constant in its context, what it becomes,
 #: and (stream, field) where that must show first.
@@ -47,9 +52,27 @@ def mutate(text: str, part: str, constant: str, becomes: str) -> str:
     raise AssertionError(f"no {constant} in {part}: the mutation must follow the gateware")
 
 
+def switched(text: str) -> str:
+    """``text`` with every constant of ``MUTATIONS`` a choice between what it is and what it becomes."""
+    lines = text.splitlines()
+    for number, (_, part, constant, becomes, _) in enumerate(MUTATIONS.values(), start=1):
+        mutated = mutate(text, part, constant, becomes).splitlines()
+        [at] = [i for i, (one, other) in enumerate(zip(text.splitlines(), mutated, strict=True)) if one != other]
+        before, after = _LITERAL.findall(lines[at]), _LITERAL.findall(mutated[at])
+        [(good, bad)] = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+        lines[at] = lines[at].replace(good, f"(mutation[0] == 3'd{number} ? {bad} : {good})", 1)
+        assert lines[at].replace(f"(mutation[0] == 3'd{number} ? {bad} : {good})", bad) == mutated[at]
+        module = max(i for i in range(at) if lines[i].startswith("module "))
+        header = next(i for i in range(module, at) if lines[i].endswith(");"))
+        lines[header] += f' reg [2:0] mutation [0:0]; initial $readmemh("{SWITCH}", mutation);'
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture(scope="module")
-def verilog(tmp_path_factory):
-    return build.verilog("core", DESIGN, tmp_path_factory.mktemp("verilog"))
+def library(tmp_path_factory):
+    scratch = tmp_path_factory.mktemp("verilog") / "tickwire.v"
+    scratch.write_text(switched(build.cached_verilog("core", DESIGN).read_text()))
+    return engine.build(scratch, BUILDS)
 
 
 @pytest.fixture(scope="module")
@@ -57,27 +80,28 @@ def stimulus():
     return list(frames(as_file(session(DESIGN, messages=MESSAGES, seed=41)), design=DESIGN, seed=41))
 
 
-def _replay(verilog, stimulus, out):
-    return replay.run(DESIGN, stimulus, out=out, library=engine.build(verilog, BUILDS))
+@pytest.fixture
+def run(library, stimulus, tmp_path, monkeypatch):
+    """Replays on the hardware with mutation ``number``."""
+    def run(number: int):
+        (tmp_path / SWITCH).write_text(f"{number}\n")
+        monkeypatch.chdir(tmp_path)
+        return replay.run(DESIGN, stimulus, out=tmp_path, library=library)
+    return run
 
 
-def test_the_hardware_as_it_is_agrees(verilog, stimulus, tmp_path):
-    run = _replay(verilog, stimulus, tmp_path)
-    assert run.passed and run.differences == 0, run.first_difference
-    assert run.compared["messages"] == MESSAGES and run.compared["tx"] > 50
+def test_the_hardware_as_it_is_agrees(run):
+    found = run(0)
+    assert found.passed and found.differences == 0, found.first_difference
+    assert found.compared["messages"] == MESSAGES and found.compared["tx"] > 50
 
 
 @pytest.mark.parametrize("stage", COUNTERS)
-def test_one_changed_constant_is_found_in_its_stage(verilog, stimulus, tmp_path, stage):
-    what, part, constant, becomes, (stream, fields) = MUTATIONS[stage]
-    scratch = tmp_path / "tickwire.v"
-    scratch.write_text(mutate(verilog.read_text(), part, constant, becomes))
-    assert sum(a != b for a, b in zip(scratch.read_text().splitlines(), verilog.read_text().splitlines(),
-                                      strict=True)) == 1
-
-    run = _replay(scratch, stimulus, tmp_path)
-    assert run.differences > 0 and not run.passed, what
-    first = run.first_difference
+def test_one_changed_constant_is_found_in_its_stage(run, stimulus, stage):
+    what, _, _, _, (stream, fields) = MUTATIONS[stage]
+    found = run([*MUTATIONS].index(stage) + 1)
+    assert found.differences > 0 and not found.passed, what
+    first = found.first_difference
     assert (first.stage, first.stream) == (stage, stream), first
     assert first.field in fields, first
     assert first.kind == "value" and first.expected != first.got, first
@@ -88,7 +112,7 @@ def test_one_changed_constant_is_found_in_its_stage(verilog, stimulus, tmp_path,
     assert code in itch.MESSAGES
     assert first.place.offset == stimulus[first.place.frame].offset + first.place.octet
     assert 0 < first.cycle - first.place.cycle < 40, first
-    delivered = run.expected_counters["feed"]["messages"]
+    delivered = found.expected_counters["feed"]["messages"]
     assert 0 <= first.message < delivered
     for said in (stage, f"message {first.message}", f"frame {first.place.frame} octet {first.place.octet}",
                  f"offset {first.place.offset}", first.field, f"expected {first.expected}", f"got {first.got}",
