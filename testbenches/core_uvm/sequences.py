@@ -262,12 +262,12 @@ class FaultSequence(ExchangeSequence):
             order, reference = exchange.add(symbol, "B", 100, base)
             far = [exchange.add(symbol, side, 100, price)[0] for side, price in
                    (("B", tick), ("S", 0xFFFF_FFFF), ("S", 0), ("B", 0xFFFF_FFFF))]
-            abuse = [
-                exchange.message("E", symbol, reference=1 << 60, shares=5, match=1),
+            abuse = [  # in this order: the replace takes the reference away
                 exchange.message("X", symbol, reference=reference, shares=101),
                 exchange.message("U", symbol, reference=reference, new_reference=1 << 61, shares=1, price=base),
             ]
-            exchange.rng.shuffle(abuse)
+            stranger = exchange.message("E", symbol, reference=1 << 60, shares=5, match=1)
+            abuse.insert(exchange.rng.randint(0, 2), stranger)
             yield FrameItem(exchange.frame(order, order, *far, *abuse), gap=self.random_gap())
             prints = [exchange.message("Q", symbol, shares=shares, price=base, match=7 + symbol)
                       for shares in (5, 1 << 32)]
