@@ -19,6 +19,7 @@ STAGES = {
     "strategy": "Strategy",
     "risk": "Risk",
     "order": "Order",
+    "session": "Session",
 }
 
 

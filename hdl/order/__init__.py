@@ -2,18 +2,21 @@
 
 ::
 
-    decisions -> encode -> orders -> transmit -> tx
+    decisions, admin -> encode -> orders -> transmit -> tx
+                                service ->
 """
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec.config import Design
-from spec.records import DECISION, ORDER
+from spec.records import ADMIN, DECISION, ORDER
 
 from ..counting import count
-from ..records import counters, records
+from ..link import BEGIN, SENT, Header, Service
+from ..records import counters, layout, records
+from ..time import Time
 from ..wire import TX
 from .encode import Encode
 from .transmit import Transmit
@@ -28,27 +31,46 @@ class Order(wiring.Component):
 
     Latency from a decision to its record on ``orders`` ``Encode.LATENCY`` cycles; to the first beat of its frame
     ``LATENCY`` cycles when the wire is idle, else directly after the frame before: the first octets of a frame are
-    constant and wait for nothing but the approval. Initiation interval 1 until ``queue_full`` rises; one frame takes 13
-    or 14 beats.
+    constant and wait for nothing but the approval. Initiation interval 1 until ``queue_full`` rises.
 
     Members
     -------
     decisions
         Verdicts of risk.
+    admin
+        Messages that keep the session; they wait until nothing else does.
+    time
+        Of the core.
+    begin, header, service, again, sent
+        What the session says, and what it is told: ``hdl.link``.
     orders
-        What was encoded, in the order of the decisions.
+        What was encoded, in order.
     tx
         AXI4-Stream of whole frames, without frame check sequence.
     queue_full
         No room is left for another approval. What risk approves in a cycle in which this is low is never lost.
+    idle
+        Nothing waits or is on the wire.
+    next_sequence, next_msg_seq_num
+        Of the next message.
     """
 
     LATENCY = Encode.LATENCY + Transmit.LATENCY
 
     decisions: In(records(DECISION))
+    admin: In(stream.Signature(layout(ADMIN)))
+    time: In(Time)
+    begin: In(BEGIN)
+    header: In(Header)
+    service: In(stream.Signature(Service))
+    again: In(stream.Signature(64))
+    sent: Out(SENT)
     orders: Out(records(ORDER))
     tx: Out(TX)
     queue_full: Out(1)
+    idle: Out(1)
+    next_sequence: Out(32)
+    next_msg_seq_num: Out(32)
     counters: Out(counters("order"))
 
     def __init__(self, *, design: Design):
@@ -60,26 +82,38 @@ class Order(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.encode = encode = Encode(design=self._design)
-        m.submodules.transmit = transmit = Transmit(design=self._design)
+        m.submodules.transmit = transmit = Transmit(design=self._design, octets=encode.octets)
         connect(m, flipped(self.decisions), encode.decisions)
-        m.d.comb += [
-            self.orders.valid.eq(encode.orders.valid),
-            self.orders.payload.eq(encode.orders.payload),
-            transmit.coming.eq(encode.approved),
-            transmit.orders.valid.eq(encode.orders.valid),
-            transmit.orders.payload.eq(encode.orders.payload),
-        ]
+        connect(m, flipped(self.admin), encode.admin)
+        connect(m, flipped(self.begin), encode.begin)
+        connect(m, flipped(self.service), transmit.service)
+        connect(m, flipped(self.again), transmit.again)
+        connect(m, transmit.sent, flipped(self.sent))
         connect(m, transmit.tx, flipped(self.tx))
+        m.d.comb += [
+            encode.header.eq(self.header), transmit.header.eq(self.header),
+            encode.admitted.eq((transmit.waiting == 0) & ~encode.orders.valid),
+            self.orders.valid.eq(encode.orders.valid), self.orders.payload.eq(encode.orders.payload),
+            transmit.coming.eq(encode.coming),
+            transmit.orders.valid.eq(encode.orders.valid), transmit.orders.payload.eq(encode.orders.payload),
+            transmit.payload.eq(encode.payload),
+            self.idle.eq(transmit.idle),
+            self.next_sequence.eq(encode.next_sequence), self.next_msg_seq_num.eq(encode.next_msg_seq_num),
+        ]
 
         # Of what waits, compared before it is known whether one comes or goes.
         high = self._design.order.queue - IN_FLIGHT
-        comes, goes, waiting = encode.approved, transmit.started, transmit.waiting
+        comes, goes, waiting = encode.coming, transmit.started, transmit.waiting
         m.d.sync += self.queue_full.eq(waiting >= high)
         with m.If(comes & ~goes):
             m.d.sync += self.queue_full.eq(waiting >= high - 1)
         with m.If(goes & ~comes):
             m.d.sync += self.queue_full.eq(waiting > high)
 
-        count(m, self.counters, "orders", encode.orders.valid)
+        orders = encode.orders
+        count(m, self.counters, "orders", orders.valid & ~orders.payload.admin)
+        count(m, self.counters, "admin", orders.valid & orders.payload.admin)
         count(m, self.counters, "frames", transmit.frame_sent)
+        count(m, self.counters, "acknowledgments", transmit.acknowledgment_sent)
+        count(m, self.counters, "retransmissions", transmit.retransmission_sent)
         return m

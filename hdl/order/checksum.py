@@ -1,68 +1,93 @@
-"""TCP's checksum of an order frame."""
+"""TCP's checksum (RFC 9293, section 3.1; RFC 1071)."""
+
+from functools import reduce
 
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .template import Template
+_GROUP = 6  #: words added at a time: three levels of carry-save and one chain
+
+
+def ones_complement_sum(octets: bytes) -> int:
+    """The 16-bit one's complement sum of RFC 1071, not inverted. An odd last octet is padded with zero."""
+    octets += bytes(len(octets) % 2)
+    total = sum(int.from_bytes(octets[i : i + 2], "big") for i in range(0, len(octets), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return total
+
+
+def _add(m: Module, words: list[Value], name: str) -> Value:
+    """The sum of up to ``_GROUP`` words by carry-save and one addition."""
+    width = max(map(len, words)) + 3
+    while len(words) > 2:
+        compressed = []
+        while len(words) >= 3:
+            a, b, c, *words = words
+            total, carry = Signal(width, name=f"{name}_sum"), Signal(width, name=f"{name}_carry")
+            m.d.comb += [total.eq(a ^ b ^ c), carry.eq(Cat(C(0, 1), (a & b) | (a & c) | (b & c)))]
+            compressed += [total, carry]
+        words = compressed + words
+    return reduce(lambda a, b: a + b, words)[:width]
 
 
 class Checksum(wiring.Component):
-    """One's complement sum of pseudo-header, TCP header and payload, inverted (RFC 9293, section 3.1).
+    """Sums payload and header of a segment, and inverts.
 
-    The sum of everything constant is one word; only words with a varying octet are added, three at a time.
-    Latency ``LATENCY`` cycles from ``take``, initiation interval 1.
+    Latency: ``LATENCY`` cycles for ``checksum``, one less for ``payload_sum``. II = 1.
+
+    Parameters
+    ----------
+    header, payload
+        Number of 16-bit words.
 
     Members
     -------
-    take
-        Sum ``varying`` as it stands.
-    varying
-        The varying octets of the frame, in the order of ``Template.varying``.
+    header, payload
+        Words in host order, pseudo-header among the first.
+    extra
+        Sum of payload that is not in ``payload``.
     checksum
-        In host order, of what was taken ``LATENCY`` cycles before or earlier.
+    payload_sum
+        One's complement sum of ``payload`` and ``extra``, not inverted.
     """
 
-    def __init__(self, *, template: Template):
-        self._template = template
-        self._words = self._group(template)
-        depth, words = 0, len(self._words) + 1
-        while words > 1:
-            depth, words = depth + 1, -(-words // 3)
-        self.LATENCY = depth + 2
-        super().__init__({"take": In(1), "varying": In(8 * len(template.varying)), "checksum": Out(16)})
+    LATENCY = 5
 
-    @staticmethod
-    def _group(template: Template) -> list[dict[int, int]]:
-        """Per 16-bit word of the segment that varies: {position in the word, 0 = high octet: index in ``varying``}."""
-        words = {}
-        for index, offset in enumerate(template.varying):
-            word, position = divmod(offset - template.segment, 2)
-            words.setdefault(word, {})[position] = index
-        return list(words.values())
+    def __init__(self, *, header: int, payload: int):
+        if not 1 <= header <= _GROUP**2 or not 1 <= payload < _GROUP**2:
+            raise ValueError(f"header and payload must be below {_GROUP**2} words, not {header!r} and {payload!r}")
+        super().__init__({
+            "header": In(16).array(header), "payload": In(16).array(payload), "extra": In(16), "checksum": Out(16),
+            "payload_sum": Out(16),
+        })
 
     def elaborate(self, platform):
         m = Module()
-        zero = C(0, 8)
-        terms = [C(self._template.constant_sum, 16)]
-        for word in self._words:
-            high, low = (self.varying.word_select(word[i], 8) if i in word else zero for i in (0, 1))
-            terms.append(Cat(low, high))
 
-        def register(value, name, enable=1):
-            held = Signal.like(value, name=name)
-            with m.If(enable):
-                m.d.sync += held.eq(value)
+        def register(value, name) -> Value:
+            held = Signal(len(value), name=name)
+            m.d.sync += held.eq(value)
             return held
 
-        level = 0
-        while len(terms) > 1:
-            groups = [terms[i : i + 3] for i in range(0, len(terms), 3)]
-            terms = [register(sum(group[1:], group[0]), f"sum_{level}_{i}", 1 if level else self.take)
-                     for i, group in enumerate(groups)]
-            level += 1
-        total = terms[0]
-        # Two end-around carries: the first leaves at most one more.
-        folded = register((total[:16] + total[16:])[:17], "folded")
-        m.d.sync += self.checksum.eq(~(folded[:16] + folded[16]))
+        def total(words, name) -> Value:
+            """Two cycles."""
+            groups = [words[i : i + _GROUP] for i in range(0, len(words), _GROUP)]
+            words = [register(_add(m, group, f"{name}_{i}"), f"{name}_{i}") for i, group in enumerate(groups)]
+            return register(_add(m, words, f"{name}_all"), f"{name}_total")
+
+        header, payload = (total(list(words), name) for words, name in (
+            (self.header, "header"), ([*self.payload, self.extra], "payload")))
+
+        def folded(value, name) -> Value:
+            """Two end-around carries: the first leaves at most one more."""
+            once = register((value[:16] + value[16:])[:17], f"{name}_once")
+            return register((once[:16] + once[16])[:16], f"{name}_folded")
+
+        whole = register(header + payload, "whole")
+        m.d.comb += [
+            self.payload_sum.eq(folded(payload, "payload")),
+            self.checksum.eq(~folded(whole, "whole")),
+        ]
         return m

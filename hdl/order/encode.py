@@ -1,90 +1,81 @@
-"""An approved decision as an OUCH 5.0 enter order in a SoupBinTCP packet."""
+"""Approved decisions as messages of the order session, numbered."""
 
 from amaranth import *
-from amaranth.lib import memory, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
-from spec.records import DECISION, MAX_PAYLOAD, ORDER
+from spec.records import ADMIN, DECISION, ORDER
 
-from ..records import records
-from ..wire import to_octets
-from .template import Template
-
-
-def hexadecimal(nibble: Value) -> Value:
-    """The ASCII octet of one upper-case hexadecimal digit."""
-    return Mux(nibble < 10, C(ord("0"), 8) | nibble, ord("A") - 10 + nibble)[:8]
+from ..link import BEGIN, Header
+from ..records import layout, records
+from .ouch import Ouch
 
 
 class Encode(wiring.Component):
-    """Writes orders; numbers them with UserRefNum and their payload with TCP's sequence number.
+    """Writes messages, and numbers their payload with TCP's sequence number.
 
-    Latency 1 cycle, initiation interval 1. A decision with any refusal writes nothing.
-    OUCH 5.0, section 2.1; SoupBinTCP 3.00, 2.3.2.
+    Latency 1 cycle, initiation interval 1. A decision with any refusal writes nothing. A message of the host's waits
+    for a cycle without one.
 
     Members
     -------
     decisions
         Verdicts of risk.
-    approved
-        The decision has no refusals: its order follows in the next cycle. Combinational.
+    admin
+        Messages that keep the session.
+    admitted
+        A message of the host's may be taken now.
+    begin
+        The session goes on with these numbers.
+    header
+        What a TCP header says now.
+    coming
+        There is a message in the next cycle. Combinational.
     orders
-        One record per approved decision, in the same order.
+        One record per message, in order.
+    payload
+        With it: its octets, zero past its length.
+    next_sequence, next_msg_seq_num
+        Of the next message.
     """
 
     LATENCY = 1
 
-    decisions: In(records(DECISION))
-    approved: Out(1)
-    orders: Out(records(ORDER))
-
     def __init__(self, *, design: Design):
         self._design = design
-        self._template = Template(design)
-        super().__init__()
+        self._ouch = Ouch(design=design)
+        self.octets = self._ouch.octets
+        super().__init__({
+            "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
+            "begin": In(BEGIN), "header": In(Header), "coming": Out(1), "orders": Out(records(ORDER)),
+            "payload": Out(8 * self.octets), "next_sequence": Out(32), "next_msg_seq_num": Out(32),
+        })
 
     def elaborate(self, platform):
         m = Module()
-        template, order = self._template, self._design.order
-        decision, record = self.decisions.payload, self.orders.payload
-
-        # Read in the cycle of the decision, so that the name stands beside the registers of the record.
-        stocks = [int.from_bytes(symbol.stock_octets, "little") for symbol in self._design.symbols]
-        m.submodules.stocks = rom = memory.Memory(shape=64, depth=max(2, len(stocks)), init=stocks)
-        stock = rom.read_port()
-        m.d.comb += stock.addr.eq(decision.symbol)
-
-        m.d.comb += self.approved.eq(self.decisions.valid & (decision.refusals == 0))
-        next_user_ref_num = Signal(32, init=order.user_ref_num)
-        next_sequence = Signal(32, init=order.tcp_sequence)
-        side = Signal(8)
-        quantity, price = Signal(32), Signal(32)
-        m.d.sync += self.orders.valid.eq(self.approved)
-        with m.If(self.approved):
+        m.submodules.ouch = ouch = self._ouch
+        decision, order = self.decisions.payload, self.orders.payload
+        sequence, approved, asked = Signal(32, init=self._design.order.tcp_sequence), Signal(), Signal()
+        m.d.comb += [
+            approved.eq(self.decisions.valid & (decision.refusals == 0)),
+            self.admin.ready.eq(~self.decisions.valid & self.admitted),
+            asked.eq(self.admin.valid & self.admin.ready),
+            self.coming.eq(approved | asked),
+            ouch.decision.eq(decision), ouch.admin.eq(self.admin.payload), ouch.is_admin.eq(~self.decisions.valid),
+            self.payload.eq(ouch.payload),
+            self.next_sequence.eq(sequence),
+        ]
+        m.d.sync += self.orders.valid.eq(self.coming)
+        with m.If(self.coming):
             m.d.sync += [
-                record.message.eq(decision.message),
-                record.user_ref_num.eq(next_user_ref_num),
-                record.tcp_sequence.eq(next_sequence),
-                side.eq(Mux(decision.side, ord("S"), ord("B"))),
-                quantity.eq(decision.quantity),
-                price.eq(decision.price),
-                next_user_ref_num.eq(next_user_ref_num + 1),
-                next_sequence.eq(next_sequence + len(template.payload)),
+                *(order[name].eq(Mux(approved, decision[name], 0)) for name in ("message", "decision", "user_ref_num")),
+                order.admin.eq(~approved),
+                order.tcp_sequence.eq(sequence),
+                order.length.eq(ouch.length),
+                *(order[name].eq(self.header[name]) for name in ("acknowledgment", "window", "ts_value", "ts_echo")),
+                sequence.eq(sequence + ouch.length),
             ]
-
-        number = record.user_ref_num
-        values = {
-            "user_ref_num": to_octets(number, 4),
-            "side": side,
-            "quantity": to_octets(quantity, 4),
-            "symbol": stock.data,
-            "price": to_octets(price, 4),
-            "digits": Cat(hexadecimal(number.word_select(i, 4)) for i in reversed(range(8))),
-        }
-        octets = [C(octet, 8) for octet in template.payload.ljust(MAX_PAYLOAD, b"\0")]
-        for name, slot in template.slots.items():
-            for i, offset in enumerate(slot):
-                octets[offset] = values[name].word_select(i, 8)
-        m.d.comb += record.payload.eq(Cat(octets))
+        with m.If(self.begin.valid):
+            m.d.sync += sequence.eq(self.begin.payload.tcp_sequence)
         return m

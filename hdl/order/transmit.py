@@ -1,31 +1,36 @@
-"""Order frames on the wire."""
+"""Frames of the order session on the wire."""
 
 from functools import reduce
+from ipaddress import IPv4Address
 from operator import or_
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from spec import ethernet, wire
 from spec.config import Design
 from spec.records import ORDER
 
+from ..link import SENT, Header, Service
 from ..records import records
-from ..wire import TX, to_octets
-from .checksum import Checksum
+from ..wire import TX, big_endian, to_octets
+from .checksum import Checksum, ones_complement_sum
 from .queue import Queue
-from .template import Template
 
 LANES = 8  #: octets per beat
+_TTL = 64
+_WORD = 4  #: octets of a word of TCP's data offset
 
 
 class Transmit(wiring.Component):
-    """Ethernet/IPv4/TCP frames around orders (Ethernet II; RFC 791, section 3.1; RFC 9293, section 3.1).
+    """Ethernet/IPv4/TCP frames around messages (Ethernet II; RFC 791, section 3.1; RFC 9293, section 3.1).
 
-    From an order to the first beat of its frame offered on ``tx``: latency ``LATENCY`` cycles when the wire is idle, so
-    in the cycle of the order itself, else directly after the frame before. One beat per cycle while ``tx.ready`` is
-    high, frames back to back. The first octets of a frame are the same for every order: they go out on the word that an
-    order comes, and the checksum is ready before its beat although it takes several cycles.
+    From a message to the first beat of its frame offered on ``tx``: latency ``LATENCY`` cycles when the wire is idle,
+    so in the cycle of the message itself, else directly after the frame before. One beat per cycle while ``tx.ready``
+    is high, frames back to back. The first octets of all frames are the same: they go out on the word that a message
+    comes, and the checksums are ready before their beats although they take several cycles. Messages go before
+    services.
 
     ===== ==============================================================================================
     cycle does, on an idle wire
@@ -35,101 +40,234 @@ class Transmit(wiring.Component):
     b     beat b is offered, if those before it were accepted at once
     ===== ==============================================================================================
 
+    Parameters
+    ----------
+    design : Design
+    octets : int
+        Of payload, at most.
+
     Members
     -------
     coming
-        Approved: ``orders`` has an order in the next cycle. Nothing else begins a frame.
-    orders
-        To be sent.
+        ``orders`` has a message in the next cycle.
+    orders, payload
+        To be sent, with the octets.
+    service, again
+        Frames that carry nothing new, and the payload of those that have any: beats that follow one another.
+    header
+        What the TCP header of a service says; the source port is that of all.
     tx
         AXI4-Stream: a beat once offered stays until it is accepted.
     started
-        A frame begins: its first beat is offered in the next cycle.
+        A frame with a message begins: its first beat is offered in the next cycle.
     waiting
-        Orders that came before this cycle, ``coming``, and whose frames have not ``started``. At most
+        Messages that came before this cycle, ``coming``, and whose frames have not ``started``. At most
         ``design.order.queue``: whoever approves must leave room.
-    frame_sent
-        TX accepts the last beat of a frame.
+    sent
+        Payload as it is offered for the first time.
+    idle
+        No frame is under way, and none waits but of services.
+    frame_sent, acknowledgment_sent, retransmission_sent
+        TX accepts the last beat of a frame; of one without payload; of one with payload sent before.
     """
 
     LATENCY = 0
 
-    def __init__(self, *, design: Design):
-        self._template = Template(design)
-        self._depth = design.order.queue
+    def __init__(self, *, design: Design, octets: int):
+        self._design, self._octets, self._depth = design, octets, design.order.queue
+        self._options = bytes(ethernet.TCP_TIMESTAMPS) + bytes(8) if design.order.tcp_timestamps else b""
+        self._header = ethernet.ETHERNET.length + ethernet.IPV4.length + ethernet.TCP.length + len(self._options)
+        self._segment = data.StructLayout({
+            "sequence": 32, "length": 16, "acknowledgment": 32, "window": 16, "ts_value": 32, "ts_echo": 32,
+            "payload": 8 * octets})
         super().__init__({
-            "coming": In(1),
-            "orders": In(records(ORDER)),
-            "tx": Out(TX),
-            "started": Out(1),
-            "waiting": Out(range(self._depth + 1)),
-            "frame_sent": Out(1),
+            "coming": In(1), "orders": In(records(ORDER)), "payload": In(8 * octets),
+            "service": In(stream.Signature(Service)), "again": In(stream.Signature(64)), "header": In(Header),
+            "tx": Out(TX), "started": Out(1), "waiting": Out(range(self._depth + 1)), "sent": Out(SENT),
+            "idle": Out(1), "frame_sent": Out(1), "acknowledgment_sent": Out(1), "retransmission_sent": Out(1),
         })
-
-    def _varying(self, order) -> Value:
-        """The octets of an order's frame that only this order has, in the order of ``Template.varying``."""
-        template = self._template
-        header = len(template.frame) - len(template.payload)
-        sequence = to_octets(order.tcp_sequence, len(template.sequence))
-        return Cat(
-            sequence.word_select(offset - template.sequence.start, 8) if offset in template.sequence
-            else order.payload.word_select(offset - header, 8)
-            for offset in template.varying)
 
     def elaborate(self, platform):
         m = Module()
-        template = self._template
-        width = 8 * len(template.varying)
-        m.submodules.queue = queue = Queue(shape=width, depth=self._depth)
-        m.submodules.checksum = checksum = Checksum(template=template)
+        m.submodules.queue = queue = Queue(shape=self._segment, depth=self._depth)
+        order, service = self.orders.payload, self.service.payload
         m.d.comb += [
             queue.entries.valid.eq(self.orders.valid),
-            queue.entries.payload.eq(self._varying(self.orders.payload)),
+            queue.entries.payload.eq(Cat(
+                order.tcp_sequence, order.length, order.acknowledgment, order.window, order.ts_value, order.ts_echo,
+                self.payload)),
         ]
 
-        frame = [C(octet, 8) for octet in template.frame]
-        current = Signal(width)  # of the frame on the wire
-        for index, offset in enumerate(template.varying):
-            frame[offset] = current.word_select(index, 8)
-        for offset, octet in zip(template.checksum, (checksum.checksum[8:], checksum.checksum[:8]), strict=True):
-            frame[offset] = octet
-        beats = [Cat(frame[i : i + LANES]) for i in range(0, len(frame), LANES)]
-        # Beat b is loaded b cycles after the first at the earliest, what varies one cycle after the first.
-        assert min(template.varying) >= 2 * LANES, "the second beat is loaded together with what varies"
-        assert template.checksum.start // LANES > checksum.LATENCY, "the checksum would be late"
-
-        # The beat to be loaded next, one-hot: the multiplexer is then two levels of logic.
-        beat = Signal(len(beats), init=1)
-        first, last = beat[0], beat[-1]
-        tx, free = self.tx.payload, Signal()
+        # A frame begins.
+        beats = -(-(self._header + self._octets) // LANES)
+        beat = Signal(beats, init=1)  # to be loaded next, one-hot: the multiplexer is then two levels of logic
+        first, free, serves = beat[0], Signal(), Signal()
         none, one = Signal(init=1), Signal()  # waiting == 0, waiting == 1
-        begins = self.coming | ~none
+        messages = self.coming | ~none
         m.d.comb += [
             free.eq(~self.tx.valid | self.tx.ready),
-            self.started.eq(begins & free & first),
-            self.frame_sent.eq(self.tx.valid & self.tx.ready & tx.last),
+            self.started.eq(messages & free & first),
+            serves.eq(self.service.valid & ((service.length == 0) | self.again.valid) & ~messages & free & first),
         ]
         with m.If(self.coming & ~self.started):
             m.d.sync += [self.waiting.eq(self.waiting + 1), none.eq(0), one.eq(none)]
         with m.If(self.started & ~self.coming):
             m.d.sync += [self.waiting.eq(self.waiting - 1), none.eq(one), one.eq(self.waiting == 2)]
 
-        # An order that did not wait is on its way around the queue when it is taken: the queue's head is never missing.
-        m.d.sync += queue.head.ready.eq(self.started)
+        # What it carries is taken one cycle later. A message that did not wait is on its way around the queue then.
+        takes_service = Signal()
+        m.d.sync += [queue.head.ready.eq(self.started), takes_service.eq(serves)]
+        m.d.comb += self.service.ready.eq(takes_service)
+        taken, header = Signal(self._segment), self.header
+        of_service = Cat(service.sequence, service.length, header.acknowledgment, header.window, header.ts_value,
+                         header.ts_echo, C(0, 8 * self._octets))
+        m.d.comb += taken.eq(Mux(takes_service, of_service, queue.head.payload.as_value()))
+        current, again, extra = Signal(self._segment), Signal(), Signal(16)
+        takes = queue.head.ready | takes_service
+        m.d.comb += extra.eq(Mux(takes_service, service.sum, 0))
+        with m.If(takes):
+            m.d.sync += [current.eq(taken), again.eq(takes_service)]
+        checksum = self._sum(m, taken, extra)
+        end, last, keep, has_payload = self._ends(m, taken, takes, beats)
+
+        # Beats.
+        whole, own = self._octets_of(m, current, checksum, beats)
+        payload_beats = range(self._header // LANES, beats)
+        carries = reduce(or_, (beat[b] & has_payload[b] for b in payload_beats))
+        tx, is_last = self.tx.payload, (beat & last).any() & ~first
+        loads = messages | serves | ~first
         m.d.comb += [
-            checksum.take.eq(queue.head.ready),
-            checksum.varying.eq(queue.head.payload),
+            self.again.ready.eq(free & again & carries & ~first),
+            self.idle.eq(none & ~self.coming & ~self.orders.valid & first & ~self.tx.valid & ~takes),
         ]
-        with m.If(queue.head.ready):
-            m.d.sync += current.eq(queue.head.payload)
-        octets_at_last = len(beats[-1]) // 8
+        repeated = Mux(again & carries, self.again.payload, 0)
         with m.If(free):
             m.d.sync += [
-                self.tx.valid.eq(begins | ~first),
-                tx.data.eq(reduce(or_, (Mux(now, octets, 0) for now, octets in zip(beat, beats, strict=True)))),
-                tx.last.eq(last),
-                tx.keep.eq(Mux(last, (1 << octets_at_last) - 1, 0xFF)),
+                self.tx.valid.eq(loads),
+                tx.data.eq(reduce(or_, (Mux(at, octets, 0) for at, octets in zip(beat, whole, strict=True)), repeated)),
+                tx.last.eq(is_last),
+                tx.keep.eq(Mux(is_last, keep, 0xFF)),
             ]
-            with m.If(begins | ~first):
-                m.d.sync += beat.eq(beat.rotate_left(1))
+            with m.If(is_last):
+                m.d.sync += beat.eq(1)
+            with m.Elif(loads):
+                m.d.sync += beat.eq(beat << 1)
+        self._say_sent(m, current, again, beat, carries & free, own, end, checksum)
+
+        # What left, when its last beat is accepted.
+        plain, repeats = Signal(), Signal()
+        with m.If(free & is_last):
+            m.d.sync += [plain.eq(again & (current.length == 0)), repeats.eq(again & (current.length != 0))]
+        m.d.comb += [
+            self.frame_sent.eq(self.tx.valid & self.tx.ready & tx.last),
+            self.acknowledgment_sent.eq(self.frame_sent & plain),
+            self.retransmission_sent.eq(self.frame_sent & repeats),
+        ]
         return m
+
+    def _sum(self, m, taken, extra):
+        """TCP's checksum, of what is taken in this cycle."""
+        order = self._design.order
+        source, destination = (IPv4Address(address).packed for address in (
+            order.source_address, order.destination_address))
+        constant = ones_complement_sum(
+            source + destination + bytes([0, ethernet.PROTOCOL_TCP]) + order.destination_port.to_bytes(2, "big")
+            + bytes(self._options))
+        length = Signal(16)
+        m.d.comb += length.eq(taken.length + ethernet.TCP.length + len(self._options))
+        words = [C(constant, 16), length, self.header.source_port, self._flags(taken), taken.window]
+        stamps = (taken.ts_value, taken.ts_echo) if self._options else ()
+        for value in (taken.sequence, taken.acknowledgment, *stamps):
+            words += [value[:16], value[16:]]
+        octets = Cat(taken.payload, C(0, 8))
+        payload = [big_endian(octets.word_select(i, 16)) for i in range(-(-self._octets // 2))]
+        m.submodules.checksum = checksum = Checksum(header=len(words), payload=len(payload))
+        m.d.comb += [
+            *(port.eq(word) for port, word in zip(checksum.header, words, strict=True)),
+            *(port.eq(word) for port, word in zip(checksum.payload, payload, strict=True)),
+            checksum.extra.eq(extra),
+        ]
+        return checksum
+
+    def _flags(self, segment) -> Value:
+        """Data offset and flags: push what has to be handed on."""
+        words = (ethernet.TCP.length + len(self._options)) // _WORD
+        return Mux(segment.length != 0, C(words << 12 | ethernet.TCP_ACK | ethernet.TCP_PSH, 16),
+                   C(words << 12 | ethernet.TCP_ACK, 16))
+
+    def _ends(self, m, taken, takes, beats):
+        """Of the frame, registered: the octet after the payload, one-hot its last beat, that one's ``keep``, and which
+        beats have payload."""
+        end, last, keep = Signal(range(self._header + self._octets + 1)), Signal(beats), Signal(LANES)
+        has_payload = Signal(beats)
+        total, least = Signal.like(end), ethernet.MIN_FRAME
+        m.d.comb += total.eq(self._header + taken.length)
+        padded = Mux(total < least, least, total)
+        with m.If(takes):
+            m.d.sync += [
+                end.eq(total),
+                last.eq(Cat((padded > LANES * b) & (padded <= LANES * (b + 1)) for b in range(beats))),
+                keep.eq(Cat((padded - 1)[:3] >= i for i in range(LANES))),
+                has_payload.eq(Cat(total > max(LANES * b, self._header) for b in range(beats))),
+            ]
+        return end, last, keep, has_payload
+
+    def _octets_of(self, m, current, checksum, beats):
+        """The frame's beats, and those of its payload alone."""
+        order, options = self._design.order, self._options
+        link = wire.write(ethernet.ETHERNET, ethertype=ethernet.ETHERTYPE_IPV4,
+                          destination=bytes.fromhex(order.destination_mac.replace(":", "")),
+                          source=bytes.fromhex(order.source_mac.replace(":", "")))
+        ip = wire.write(ethernet.IPV4, version_ihl=0x45, flags_fragment=ethernet.IPV4_DONT_FRAGMENT, ttl=_TTL,
+                        protocol=ethernet.PROTOCOL_TCP, source=IPv4Address(order.source_address).packed,
+                        destination=IPv4Address(order.destination_address).packed)
+        tcp = wire.write(ethernet.TCP, destination_port=order.destination_port) + options
+        total, summed = Signal(16), Signal(17)
+        m.d.comb += total.eq(current.length + ethernet.IPV4.length + ethernet.TCP.length + len(options))
+        m.d.sync += summed.eq(total + ones_complement_sum(ip))
+        ip_checksum = ~(summed[:16] + summed[16])[:16]
+
+        octets = [C(octet, 8) for octet in link + ip + tcp]
+        segment = len(link) + len(ip)
+
+        def put(start: int, field: wire.Field, value: Value):
+            for i in range(field.length):
+                octets[start + field.offset + i] = to_octets(value, field.length).word_select(i, 8)
+
+        put(len(link), ethernet.IPV4["total_length"], total)
+        put(len(link), ethernet.IPV4["checksum"], ip_checksum)
+        for name, value in (("source_port", self.header.source_port), ("sequence", current.sequence),
+                            ("acknowledgment", current.acknowledgment), ("offset_flags", self._flags(current)),
+                            ("window", current.window), ("checksum", checksum.checksum)):
+            put(segment, ethernet.TCP[name], value)
+        if options:
+            at = segment + ethernet.TCP.length + len(ethernet.TCP_TIMESTAMPS)
+            for i in range(_WORD):
+                octets[at + i] = to_octets(current.ts_value, _WORD).word_select(i, 8)
+                octets[at + _WORD + i] = to_octets(current.ts_echo, _WORD).word_select(i, 8)
+        # Beat b is loaded b cycles after the first at the earliest, what varies one cycle after the first.
+        assert segment + ethernet.TCP["checksum"].offset >= LANES * (Checksum.LATENCY + 1), "the checksum would be late"
+
+        payload = [current.payload.word_select(i, 8) for i in range(self._octets)]
+        empty = [C(0, 8)] * (LANES * beats - self._header - self._octets)
+        own = [C(0, 8)] * self._header + payload + empty
+        whole = octets + payload + empty
+        return ([Cat(part[LANES * b : LANES * (b + 1)]) for b in range(beats)] for part in (whole, own))
+
+    def _say_sent(self, m, current, again, beat, loads, own, end, checksum):
+        """In the cycle in which a beat of it is offered."""
+        sent, said = self.sent, self.sent.payload
+        start = self._header // LANES
+        keeps = [Cat((end > LANES * b + i) & (LANES * b + i >= self._header) for i in range(LANES))
+                 for b in range(len(own))]
+        lasts = [(end > LANES * b) & (end <= LANES * (b + 1)) for b in range(len(own))]
+
+        def chosen(parts) -> Value:
+            return reduce(or_, (Mux(at, part, 0) for at, part in zip(beat, parts, strict=True)))
+
+        m.d.sync += [
+            sent.valid.eq(loads & ~again),
+            said.data.eq(chosen(own)), said.keep.eq(chosen(keeps)), said.last.eq(chosen(lasts)),
+            said.first.eq(beat[start]), said.sequence.eq(current.sequence), said.length.eq(current.length),
+            said.sum.eq(checksum.payload_sum), said.acknowledgment.eq(current.acknowledgment),
+        ]
