@@ -37,6 +37,6 @@ def compile_harness(verilog: Path, directory: Path, *, toplevel: str, harness: s
         header.parent.mkdir(parents=True, exist_ok=True)
         header.write_text(ports.header())
     here = Path(__file__).parent
-    headers = [header, here / "boundary.h", here / "inputs.h"]
+    headers = [header, here / "boundary.h", here / "inputs.h", here / "noise.h"]
     return simulators.verilate(verilog=verilog, toplevel=toplevel, harness=here / harness, headers=headers,
                                build_dir=Path(directory), trace=waves, savable=waves)

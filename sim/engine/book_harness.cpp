@@ -11,20 +11,7 @@
 #include "verilated.h"
 
 #include "boundary.h"
-
-namespace {
-
-// Noise for whatever no message stands behind: nothing may depend on it.
-struct Noise {
-    uint64_t state;
-    uint64_t operator()() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        return state ^= state << 17;
-    }
-};
-
-}  // namespace
+#include "noise.h"
 
 struct Engine {
     VerilatedContext context;
@@ -37,19 +24,12 @@ struct Engine {
     Words snapshot;        // records that wait to be loaded
     std::size_t loaded = 0;  // words of them that were taken
 
-    explicit Engine(uint64_t seed) : noise{seed * 0x9e3779b97f4a7c15 + 1} {
-        context.randReset(2);  // memories and registers without an initial value start with anything
-        context.randSeed(static_cast<int>(seed & 0x3fffffff) + 1);
+    explicit Engine(uint64_t seed) : noise{seed} {
+        start_with_noise(context, seed);
         top = std::make_unique<Vtickwire_book>(&context);
         top->clk = 0;
     }
     ~Engine() { top->final(); }
-
-    template <typename T> void scatter(T& port) {
-        uint64_t words[16];
-        for (auto& word : words) word = noise();
-        assign(port, words);
-    }
 
     // One cycle: `message` is shown if there is one, and `ahead` of the next one if it is not null.
     void step(const uint64_t* ahead = nullptr) {
@@ -58,12 +38,12 @@ struct Engine {
         if ((t.messages_valid = !message.empty()))
             assign(t.messages_payload, message.data());
         else
-            scatter(t.messages_payload);
+            noise.fill(t.messages_payload);
         message.clear();
         if (ahead) {
             assign(t.ahead, ahead);
         } else {
-            scatter(t.ahead);
+            noise.fill(t.ahead);
             t.ahead[0] &= ~1u;
             if (threats && (noise() & 0xff) < threats) t.ahead[0] |= 1;
         }
@@ -90,14 +70,7 @@ int engine_reset(Engine* e, uint64_t cycles, uint64_t limit) {
     e->message.clear();
     e->snapshot.clear();
     e->loaded = 0;
-    e->top->rst = 1;
-    while (cycles--) e->step();
-    e->top->rst = 0;
-    while (limit--) {
-        e->step();
-        if (e->top->ready) return 1;
-    }
-    return 0;
+    return reset_until_ready(*e, cycles, limit);
 }
 
 // `gaps[i]`: cycles without a message before message i. The last message is shown in the cycle after the call's last.

@@ -74,6 +74,18 @@ template <typename Top> uint64_t read_counters(const Top& top, uint64_t* to) {
     return words.size();
 }
 
+// Reset for `cycles` edges, then up to `limit` cycles until the module is ready. Returns 0 if it is not.
+template <typename Engine> int reset_until_ready(Engine& e, uint64_t cycles, uint64_t limit) {
+    e.top->rst = 1;
+    while (cycles--) e.step();
+    e.top->rst = 0;
+    while (limit--) {
+        e.step();
+        if (e.top->ready) return 1;
+    }
+    return 0;
+}
+
 // What every Engine offers to Python, beside what it has of its own. It has members top, cycle and streams.
 #define BOUNDARY_FUNCTIONS                                                                                         \
     void engine_free(Engine* e) { delete e; }                                                                      \

@@ -241,14 +241,7 @@ Engine* engine_new(uint64_t) { return new Engine; }  // starts with zeros, whate
 
 // Reset for `cycles` edges, then wait for `ready`. Returns 0 if it does not come within `limit` cycles.
 int engine_reset(Engine* e, uint64_t cycles, uint64_t limit) {
-    e->top->rst = 1;
-    while (cycles--) e->step();
-    e->top->rst = 0;
-    while (limit--) {
-        e->step();
-        if (e->top->ready) return 1;
-    }
-    return 0;
+    return reset_until_ready(*e, cycles, limit);
 }
 
 void engine_patterns(Engine* e, uint64_t rx, uint64_t rx_length, uint64_t tx, uint64_t tx_length) {
