@@ -16,7 +16,8 @@ class Segment(NamedTuple):
     sequence: int
     acknowledgment: int
     window: int
-    ts_value: int  #: 0 without the timestamps option
+    ts_value: int  #: 0 without the timestamps option, as ``ts_echo``
+    ts_echo: int
     payload_at: int  #: octet of the frame
     length: int  #: octets of payload
 
@@ -31,8 +32,9 @@ def segment(frame: bytes) -> Segment | None:
     if not _OPTIONS_AT <= payload_at <= end <= len(frame):
         return None
     options = frame[_OPTIONS_AT:payload_at]
-    stamp = int.from_bytes(options[4:8], "big") if options.startswith(ethernet.TCP_TIMESTAMPS) else 0
-    return Segment(tcp["sequence"], tcp["acknowledgment"], tcp["window"], stamp, payload_at, end - payload_at)
+    stamps = options[4:] if options.startswith(ethernet.TCP_TIMESTAMPS) else bytes(8)
+    return Segment(tcp["sequence"], tcp["acknowledgment"], tcp["window"], int.from_bytes(stamps[:4], "big"),
+                   int.from_bytes(stamps[4:8], "big"), payload_at, end - payload_at)
 
 
 def name_octet(frame: bytes, at: int) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from golden_model.core import Core
+from golden_model.order import Header
 from spec import itch
 from spec.config import Design
 from spec.records import DECISION, INDICATOR, UPDATE, VWAP, Record
@@ -28,6 +29,7 @@ from .engine import Batch, Capture, Engine, OrderFrame
 from .flight_recorder import FlightRecorder
 from .inputs import Frame, InputError
 from .latency import Latency
+from .order_frames import segment
 from .report import write_json
 from .run import Order, Progress, Run, SymbolState
 from .venue import Venue
@@ -104,7 +106,7 @@ class _Replay:
     def __init__(self, design: Design, core: Engine, model, result: Run, out: Path, waves: bool):
         self.core, self.model, self.result = core, model, result
         self.places = Places()
-        self.comparison = Comparison(self.places)
+        self.comparison = Comparison(self.places, acknowledgment=self._acknowledgment)
         self.latency = Latency(design)
         self.period_ns = design.core.period_ns
         self.hardware = ThreadPoolExecutor(1, "hardware")
@@ -190,6 +192,12 @@ class _Replay:
         self._note_orders(self.latency.add(got, messages, som, eot), got)
         self._note_symbols(got)
         self.result.messages.update(chr(row[3] & 0xFF) for row in got.streams["messages"].rows)
+
+    def _acknowledgment(self, frame: bytes) -> bytes:
+        """The model's frame with the numbers of the hardware's, which say when it left."""
+        part = segment(frame)
+        return self.model.order.acknowledgment(
+            Header(part.acknowledgment, part.window, part.ts_value, part.ts_echo), part.sequence)
 
     def _note_orders(self, measured: list[tuple[int, int, OrderFrame]], got: Capture) -> None:
         decisions = (DECISION.tuple(*row) for row in got.streams["decisions"].rows)

@@ -27,8 +27,11 @@ _DAY_NS = 86_400_000_000_000
 _NORMAL = {
     "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"},
     "book": {"updates", "filtered", "loads", "vouched", "windows", "depths"},
-    "indicators": {"samples", "prints", "breaks"}, "strategy": {"intents", "suppressed_cooldown"},
-    "risk": {"approved"}, "order": {"orders", "frames"},
+    "indicators": {"samples", "prints", "breaks"}, "strategy": {"intents", "suppressed_cooldown", "requests"},
+    "risk": {"approved", "accepted", "replaced", "executed", "canceled", "limits_set"},
+    "order": {"orders", "admin", "frames", "acknowledgments"},
+    "session": {"frames", "segments", "octets", "packets", "messages_inbox", "replies", "heartbeats", "handovers",
+                "handbacks"},
 }
 
 

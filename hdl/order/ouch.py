@@ -82,7 +82,7 @@ class Ouch(wiring.Component):
         values = {
             "user_ref_num": to_octets(held.user_ref_num, 4),
             "original_user_ref_num": to_octets(held.target, 4),
-            "side": Mux(held.side, Mux(held.short, ord("T"), ord("S")), ord("B")),
+            "side": Mux(held.side, Mux(held.short, C(ord("T"), 8), C(ord("S"), 8)), C(ord("B"), 8)),
             "quantity": to_octets(held.quantity, 4),
             "symbol": stock.data,
             "price": to_octets(held.price, 8),
