@@ -44,11 +44,14 @@ class Checksum(wiring.Component):
 
     Members
     -------
+    take
+        Sum what follows, as it stands.
     header, payload
         Words in host order, pseudo-header among the first.
     extra
         Sum of payload that is not in ``payload``.
     checksum
+        Of what was taken last, ``LATENCY`` cycles ago or longer.
     payload_sum
         One's complement sum of ``payload`` and ``extra``, not inverted.
     """
@@ -59,22 +62,24 @@ class Checksum(wiring.Component):
         if not 1 <= header <= _GROUP**2 or not 1 <= payload < _GROUP**2:
             raise ValueError(f"header and payload must be below {_GROUP**2} words, not {header!r} and {payload!r}")
         super().__init__({
-            "header": In(16).array(header), "payload": In(16).array(payload), "extra": In(16), "checksum": Out(16),
+            "take": In(1), "header": In(16).array(header), "payload": In(16).array(payload), "extra": In(16), "checksum": Out(16),
             "payload_sum": Out(16),
         })
 
     def elaborate(self, platform):
         m = Module()
 
-        def register(value, name) -> Value:
+        def register(value, name, enable=1) -> Value:
             held = Signal(len(value), name=name)
-            m.d.sync += held.eq(value)
+            with m.If(enable):
+                m.d.sync += held.eq(value)
             return held
 
         def total(words, name) -> Value:
             """Two cycles."""
             groups = [words[i : i + _GROUP] for i in range(0, len(words), _GROUP)]
-            words = [register(_add(m, group, f"{name}_{i}"), f"{name}_{i}") for i, group in enumerate(groups)]
+            words = [register(_add(m, group, f"{name}_{i}"), f"{name}_{i}", self.take)
+                     for i, group in enumerate(groups)]
             return register(_add(m, words, f"{name}_all"), f"{name}_total")
 
         header, payload = (total(list(words), name) for words, name in (

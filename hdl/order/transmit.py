@@ -127,7 +127,7 @@ class Transmit(wiring.Component):
         m.d.comb += extra.eq(Mux(takes_service, service.sum, 0))
         with m.If(takes):
             m.d.sync += [current.eq(taken), again.eq(takes_service)]
-        checksum = self._sum(m, taken, extra)
+        checksum = self._sum(m, takes, taken, extra)
         end, last, keep, has_payload = self._ends(m, taken, takes, beats)
 
         # Beats.
@@ -165,7 +165,7 @@ class Transmit(wiring.Component):
         ]
         return m
 
-    def _sum(self, m, taken, extra):
+    def _sum(self, m, takes, taken, extra):
         """TCP's checksum, of what is taken in this cycle."""
         order = self._design.order
         source, destination = (IPv4Address(address).packed for address in (
@@ -183,6 +183,7 @@ class Transmit(wiring.Component):
         payload = [big_endian(octets.word_select(i, 16)) for i in range(-(-self._octets // 2))]
         m.submodules.checksum = checksum = Checksum(header=len(words), payload=len(payload))
         m.d.comb += [
+            checksum.take.eq(takes),
             *(port.eq(word) for port, word in zip(checksum.header, words, strict=True)),
             *(port.eq(word) for port, word in zip(checksum.payload, payload, strict=True)),
             checksum.extra.eq(extra),
