@@ -21,7 +21,7 @@ _WIDE = (1 << 63) - 1
 _REPLY_CYCLES = 16  #: that the hardware takes for a reply, at most
 _TAIL = 6
 _VALUED = 30  #: cycles after which equity has everything in it that positions say
-_START_NS = 1_700_000_000_000_000_000
+_START_NS = 6040 * (1 << 48) - 100_000  #: in 2023, and soon no 48 bits of it say what was before what
 _SYMBOL_SUMS = {Refusal.POSITION_LIMIT, Refusal.SYMBOL_GROSS, Refusal.SYMBOL_NET, Refusal.SYMBOL_OPEN_ORDERS}
 _SESSION_SUMS = {Refusal.GROSS_NOTIONAL, Refusal.NET_NOTIONAL, Refusal.OPEN_ORDERS}
 
