@@ -5,7 +5,10 @@ import itertools
 import cocotb
 
 from golden_model.core import Core, Step
+from golden_model.order import Header
+from hdl.clock import FRACTION_BITS
 from hdl.order import IN_FLIGHT
+from hdl.risk import Risk
 from sim import book_events, moments
 from sim.explain import declared
 from sim.latency import STAGES, TICK_TO_TRADE
@@ -59,6 +62,7 @@ class CoreBench(Bench):
         self.rules, self.frame_under_way, self._tx_octets = StreamRules(), False, bytearray()
         self.venue, self.answers = Venue(self.design, seed=self.rng.getrandbits(16)), []
         self.killed_at: int | None = None
+        self.began = self.cycle + 1  # the first edge without reset
         self.tx_held_back = False
 
     def _sample(self):
@@ -155,8 +159,8 @@ class CoreBench(Bench):
         await self.answer()
         await self.cycles(self.k + self.latency["vwap quotient"] + 16 * (self.design.order.queue + 2))
         said = -1
-        while said != sum(len(self.watches[stream].seen) for stream in book_events.STREAMS):
-            said = sum(len(self.watches[stream].seen) for stream in book_events.STREAMS)
+        while said != sum(len(watch.seen) for watch in self.watches.values()):
+            said = sum(len(watch.seen) for watch in self.watches.values())
             await self.cycles(_QUIET)
         self.sink.clear()
 
@@ -205,9 +209,12 @@ class CoreBench(Bench):
             assert full == (waiting >= self.design.order.queue - IN_FLIGHT), f"{waiting} orders wait: {decision}"
             if not decision.refusals:
                 approved.append(cycle)
+            edges = cycle - Risk.LATENCY - self.began
+            ns = edges * round(self.design.core.period_ns * (1 << FRACTION_BITS)) >> FRACTION_BITS
+            assert decision.time == ns, f"clock after {edges} cycles: expected {ns}, got {decision.time}"
         kills = [(kill.decision, kill.causes) for kill in self.watches["kills"].seen]
         expected = [] if self.killed_at is None else [
-            (sum(cycle <= self.killed_at for cycle in decisions.cycles), Cause.HOST)]
+            (sum(cycle - Risk.LATENCY <= self.killed_at for cycle in decisions.cycles), Cause.HOST)]
         assert kills == expected, f"kill switch: expected {expected}, got {kills}"
 
     def _check_frames(self, model: Core, expected: list[bytes]):
@@ -218,6 +225,9 @@ class CoreBench(Bench):
         assert [len(beats) for beats in self.tx_beats] == [-(-len(frame) // LANES) for frame in self.tx_frames]
         for frame in self.tx_frames:
             assert_checksums(frame)
+            if not (part := segment(frame)).length:  # says when it left; the rest of it is the model's
+                header = Header(part.acknowledgment, part.window, part.ts_value, part.ts_echo)
+                assert frame == model.order.acknowledgment(header, part.sequence), frame.hex()
 
     def ends(self, steps: list[Step]) -> dict[int, int]:
         """EOT of each message."""

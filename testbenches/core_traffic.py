@@ -11,7 +11,7 @@ from testbenches.feed_frames import Datagram
 
 #: Types whose messages change neither a best price nor what may be traded, with the fields that see to that.
 QUIET = {
-    "S": {"event": "O"}, "H": {"state": "T"}, "Y": {}, "L": {}, "V": {}, "K": {}, "I": {}, "N": {}, "O": {},
+    "S": {"event": "O"}, "H": {"state": "T"}, "Y": {"action": "0"}, "L": {}, "V": {}, "K": {}, "I": {}, "N": {}, "O": {},
     "h": {"market": "Q", "action": "T"},
 }
 _MARKET_WIDE = "SVW"

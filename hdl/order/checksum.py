@@ -62,8 +62,8 @@ class Checksum(wiring.Component):
         if not 1 <= header <= _GROUP**2 or not 1 <= payload < _GROUP**2:
             raise ValueError(f"header and payload must be below {_GROUP**2} words, not {header!r} and {payload!r}")
         super().__init__({
-            "take": In(1), "header": In(16).array(header), "payload": In(16).array(payload), "extra": In(16), "checksum": Out(16),
-            "payload_sum": Out(16),
+            "take": In(1), "header": In(16).array(header), "payload": In(16).array(payload), "extra": In(16),
+            "checksum": Out(16), "payload_sum": Out(16),
         })
 
     def elaborate(self, platform):
