@@ -65,6 +65,8 @@ class Risk:
         Why the kill switch is engaged.
     kills : list
         ``Kill`` records since they were last taken out.
+    equity : int
+        Profit, negative a loss, in 1/10 000 dollar x shares: sold less bought, and positions at their marks.
     lost : bool
         Equity has been below the limit since the kill switch was last released.
     """
@@ -82,9 +84,15 @@ class Risk:
         self._marks = [0] * len(symbols)
         self._traded = [False] * len(symbols)
         self._rejects = 0
+        self.equity = self._lowest = 0  # the lowest since the last decision
         self.lost = self._was_lost = False
         self._user_ref_num = design.order.user_ref_num
         self._seen = _MASK32, 0  # message of the last decision, number of the next
+
+    @property
+    def next_number(self) -> int:
+        """UserRefNum of the next approved decision."""
+        return self._user_ref_num
 
     # The kill switch.
 
@@ -133,7 +141,7 @@ class Risk:
         queue_full, no_session, stale
             Too many orders wait, nobody to send them to, nothing heard from the feed: at this moment.
         """
-        self._was_lost = False
+        self._was_lost, self._lowest = False, self.equity
         refusals = self._checks_of_the_moment(queue_full, no_session, stale) | self._rates(i.symbol, time)
         target = self.orders.find(i.target) if i.action != Action.ENTER else None
         if i.action != Action.ENTER and not self._fits(target, i):
@@ -267,9 +275,10 @@ class Risk:
         orders, remaining = self.orders, order.remaining
         if kind == Reply.EXECUTED:
             orders.execute(order, r.quantity, r.price)
+            held = orders.symbols[order.symbol].position
             if r.quantity and not self._traded[order.symbol]:
-                self._marks[order.symbol] = r.price
-            self.lost |= self._exceeds_loss()
+                self._mark(order.symbol, r.price, held - _signed(order.side, r.quantity))
+            self._earn(_signed(order.side, r.quantity) * (self._marks[order.symbol] - r.price))
             orders.reduce(order, min(r.quantity, remaining))
         elif kind == Reply.CANCELED:
             orders.reduce(order, remaining if r.all else min(r.quantity, remaining))
@@ -296,23 +305,33 @@ class Risk:
     def update(self, u) -> None:
         """An ``Update`` may bring a new price to value a position at."""
         if u.last_trade:
-            self._marks[u.symbol], self._traded[u.symbol] = u.last_trade, True
-            self.lost |= self._exceeds_loss()
+            self._traded[u.symbol] = True
+            if u.last_trade != self._marks[u.symbol]:
+                self._mark(u.symbol, u.last_trade, self.orders.symbols[u.symbol].position)
 
     @property
     def may_kill_for_loss(self) -> bool:
-        """``lost``, or was when the kill switch was released and nothing has been judged since: who watches the equity
-        may be some updates behind or ahead."""
-        return self.lost or self._was_lost
+        """``lost``, or was when the kill switch was released, or was by the limit of now; since the last decision. Who
+        watches the equity may be some updates, and some limits, behind or ahead."""
+        limit = self._limit.max_loss
+        return self.lost or self._was_lost or bool(limit) and self._lowest < -limit
 
-    @property
-    def equity(self) -> int:
-        """Profit, negative a loss, in 1/10 000 dollar x shares."""
-        return sum(sums.done_notional[1] - sums.done_notional[0] + sums.position * mark
-                   for sums, mark in zip(self.orders.symbols, self._marks, strict=True))
+    def _mark(self, symbol: int, price: int, held: int) -> None:
+        """``held`` shares are valued at another price."""
+        self._earn(held * (price - self._marks[symbol]))
+        self._marks[symbol] = price
+
+    def _earn(self, amount: int) -> None:
+        self.equity += amount
+        self._lowest = min(self._lowest, self.equity)
+        self.lost |= self._exceeds_loss()
 
     def _exceeds_loss(self) -> bool:
         return bool(self._limit.max_loss) and self.equity < -self._limit.max_loss
+
+
+def _signed(side: int, shares: int) -> int:
+    return shares if side == _BUY else -shares
 
 
 def _notional(i) -> int:
