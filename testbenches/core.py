@@ -320,10 +320,10 @@ async def altered_observations(dut):
         watch.cycles.append(last[1] + 1)
         fails("declared", "clock after")
         watch.cycles[-1] -= 1
-    bench.sof[-1] += 1
-    fails("first beat at cycle")
-    bench.sof[-1] -= 1
     last = bench.order_frames[-1]
+    bench.sof[last] += 1
+    fails("first beat at cycle")
+    bench.sof[last] -= 1
     good = bench.tx_frames[last]
     bench.tx_frames[last] = good[:-1] + bytes([good[-1] ^ 1])
     fails("order frame 1: expected")
