@@ -2,8 +2,9 @@
 
 ::
 
-    decisions, admin -> encode -> orders -> transmit -> tx
-                                service ->
+    decisions, admin -> encode -> orders -------> transmit -> tx
+                               -> packer (FIX) ->
+                                       service ->
 """
 
 from amaranth import *
@@ -19,19 +20,31 @@ from ..records import counters, layout, records
 from ..time import Time
 from ..wire import TX
 from .encode import Encode
+from .fix_encode import FixEncode, Text
+from .packer import Packer
+from .queue import Queue
 from .transmit import Transmit
 
-__all__ = ["Encode", "Order", "Transmit"]
+__all__ = ["Encode", "FixEncode", "Order", "Packer", "Transmit", "encoder"]
 
 IN_FLIGHT = 1  #: approvals that may be under way when ``queue_full`` rises: the one decided in the cycle before
+
+
+def encoder(design: Design) -> type[Encode] | type[FixEncode]:
+    """What writes the messages of ``design``'s protocol."""
+    return FixEncode if design.order.protocol == "fix" else Encode
 
 
 class Order(wiring.Component):
     """Encodes approved orders and sends them. Refused decisions leave no trace here.
 
-    Latency from a decision to its record on ``orders`` ``Encode.LATENCY`` cycles; to the first beat of its frame
-    ``LATENCY`` cycles when the wire is idle, else directly after the frame before: the first octets of a frame are
-    constant and wait for nothing but the approval. Initiation interval 1 until ``queue_full`` rises.
+    Latency from a decision to its record on ``orders`` the encoder's ``LATENCY``; to the first beat of its frame as
+    many cycles when the wire is idle, else directly after the frame before: the first octets of a frame are constant
+    and wait for nothing but the word that a message comes. Initiation interval 1 until ``queue_full`` rises.
+
+    Parameters
+    ----------
+    design : Design
 
     Members
     -------
@@ -55,8 +68,6 @@ class Order(wiring.Component):
         Of the next message.
     """
 
-    LATENCY = Encode.LATENCY + Transmit.LATENCY
-
     decisions: In(records(DECISION))
     admin: In(stream.Signature(layout(ADMIN)))
     time: In(Time)
@@ -77,12 +88,15 @@ class Order(wiring.Component):
         if not isinstance(design, Design):
             raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         self._design = design
+        self.LATENCY = encoder(design).LATENCY + Transmit.LATENCY  #: cycles
         super().__init__()
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.encode = encode = Encode(design=self._design)
-        m.submodules.transmit = transmit = Transmit(design=self._design, octets=encode.octets)
+        design = self._design
+        packed = design.order.protocol == "fix"
+        m.submodules.encode = encode = encoder(design)(design=design)
+        m.submodules.transmit = transmit = Transmit(design=design, octets=encode.octets, packed=packed)
         connect(m, flipped(self.decisions), encode.decisions)
         connect(m, flipped(self.admin), encode.admin)
         connect(m, flipped(self.begin), encode.begin)
@@ -90,20 +104,40 @@ class Order(wiring.Component):
         connect(m, flipped(self.again), transmit.again)
         connect(m, transmit.sent, flipped(self.sent))
         connect(m, transmit.tx, flipped(self.tx))
+
+        waiting = Signal(range(design.order.queue + 1))  # taken, and its frame has not begun
+        none = Signal(init=1)
+        comes, goes = encode.accepted, transmit.started
+        with m.If(comes & ~goes):
+            m.d.sync += [waiting.eq(waiting + 1), none.eq(0)]
+        with m.If(goes & ~comes):
+            m.d.sync += [waiting.eq(waiting - 1), none.eq(waiting == 1)]
         m.d.comb += [
             encode.header.eq(self.header), transmit.header.eq(self.header),
-            encode.admitted.eq((transmit.waiting == 0) & ~encode.orders.valid),
             self.orders.valid.eq(encode.orders.valid), self.orders.payload.eq(encode.orders.payload),
             transmit.coming.eq(encode.coming),
             transmit.orders.valid.eq(encode.orders.valid), transmit.orders.payload.eq(encode.orders.payload),
-            transmit.payload.eq(encode.payload),
-            self.idle.eq(transmit.idle),
+            self.idle.eq(transmit.idle & none & ~comes),
             self.next_sequence.eq(encode.next_sequence), self.next_msg_seq_num.eq(encode.next_msg_seq_num),
         ]
+        if packed:
+            m.submodules.texts = texts = Queue(shape=Text, depth=design.order.queue)
+            m.submodules.packer = packer = Packer(design=design, lane=transmit.lane)
+            connect(m, encode.texts, texts.entries)
+            connect(m, texts.head, packer.texts)
+            connect(m, packer.beats, transmit.beats)
+            connect(m, encode.sums, transmit.sums)
+            m.d.comb += [
+                encode.time.eq(self.time),
+                encode.admitted.eq(none & packer.idle),
+                packer.load.eq(self.admin.valid & self.admin.ready),
+                packer.text.eq(self.admin.payload.text), packer.text_length.eq(self.admin.payload.length),
+            ]
+        else:
+            m.d.comb += [transmit.payload.eq(encode.payload), encode.admitted.eq(none & ~encode.orders.valid)]
 
         # Of what waits, compared before it is known whether one comes or goes.
-        high = self._design.order.queue - IN_FLIGHT
-        comes, goes, waiting = encode.coming, transmit.started, transmit.waiting
+        high = design.order.queue - IN_FLIGHT
         m.d.sync += self.queue_full.eq(waiting >= high)
         with m.If(comes & ~goes):
             m.d.sync += self.queue_full.eq(waiting >= high - 1)

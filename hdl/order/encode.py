@@ -30,8 +30,8 @@ class Encode(wiring.Component):
         The session goes on with these numbers.
     header
         What a TCP header says now.
-    coming
-        There is a message in the next cycle. Combinational.
+    accepted, coming
+        A message is taken, and is there in the next cycle. Combinational.
     orders
         One record per message, in order.
     payload
@@ -48,7 +48,8 @@ class Encode(wiring.Component):
         self.octets = self._ouch.octets
         super().__init__({
             "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
-            "begin": In(BEGIN), "header": In(Header), "coming": Out(1), "orders": Out(records(ORDER)),
+            "begin": In(BEGIN), "header": In(Header), "accepted": Out(1), "coming": Out(1),
+            "orders": Out(records(ORDER)),
             "payload": Out(8 * self.octets), "next_sequence": Out(32), "next_msg_seq_num": Out(32),
         })
 
@@ -61,7 +62,7 @@ class Encode(wiring.Component):
             approved.eq(self.decisions.valid & (decision.refusals == 0)),
             self.admin.ready.eq(~self.decisions.valid & self.admitted),
             asked.eq(self.admin.valid & self.admin.ready),
-            self.coming.eq(approved | asked),
+            self.accepted.eq(approved | asked), self.coming.eq(self.accepted),
             ouch.decision.eq(decision), ouch.admin.eq(self.admin.payload), ouch.is_admin.eq(~self.decisions.valid),
             self.payload.eq(ouch.payload),
             self.next_sequence.eq(sequence),

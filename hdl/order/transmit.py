@@ -13,12 +13,13 @@ from spec.config import Design
 from spec.records import ORDER
 
 from ..link import SENT, Header, Service
+from ..pipeline import delay
 from ..records import records
 from ..wire import TX, big_endian, to_octets
-from .checksum import Checksum, ones_complement_sum
+from .checksum import TEXT_SUM_BITS, Checksum, ones_complement_sum
+from .packer import LANES, Beats
 from .queue import Queue
 
-LANES = 8  #: octets per beat
 _TTL = 64
 _WORD = 4  #: octets of a word of TCP's data offset
 
@@ -45,13 +46,18 @@ class Transmit(wiring.Component):
     design : Design
     octets : int
         Of payload, at most.
+    packed : bool
+        A message's octets do not come with it, but as ``beats``, and their sum as ``sums``.
 
     Members
     -------
     coming
         ``orders`` has a message in the next cycle.
     orders, payload
-        To be sent, with the octets.
+        To be sent, with the octets, or without those if they are packed.
+    sums, beats
+        If packed: of every message, in order. A sum ``Checksum.EXTRA`` cycles after the message; the first beat in time
+        for its place in a frame that begins with the message, and then one in every cycle.
     service, again
         Frames that carry nothing new, and the payload of those that have any: beats that follow one another.
     header
@@ -73,15 +79,17 @@ class Transmit(wiring.Component):
 
     LATENCY = 0
 
-    def __init__(self, *, design: Design, octets: int):
-        self._design, self._octets, self._depth = design, octets, design.order.queue
+    def __init__(self, *, design: Design, octets: int, packed: bool = False):
+        self._design, self._octets, self._depth, self._packed = design, octets, design.order.queue, packed
         self._options = bytes(ethernet.TCP_TIMESTAMPS) + bytes(8) if design.order.tcp_timestamps else b""
         self._header = ethernet.ETHERNET.length + ethernet.IPV4.length + ethernet.TCP.length + len(self._options)
+        self.lane = self._header % LANES  #: of a payload's first octet
         self._segment = data.StructLayout({
             "sequence": 32, "length": 16, "acknowledgment": 32, "window": 16, "ts_value": 32, "ts_echo": 32,
-            "payload": 8 * octets})
-        super().__init__({
-            "coming": In(1), "orders": In(records(ORDER)), "payload": In(8 * octets),
+        } | ({} if packed else {"payload": 8 * octets}))
+        payload = {"beats": In(stream.Signature(Beats)), "sums": In(stream.Signature(TEXT_SUM_BITS, always_ready=True))}
+        super().__init__((payload if packed else {"payload": In(8 * octets)}) | {
+            "coming": In(1), "orders": In(records(ORDER)),
             "service": In(stream.Signature(Service)), "again": In(stream.Signature(64)), "header": In(Header),
             "tx": Out(TX), "started": Out(1), "waiting": Out(range(self._depth + 1)), "sent": Out(SENT),
             "idle": Out(1), "frame_sent": Out(1), "acknowledgment_sent": Out(1), "retransmission_sent": Out(1),
@@ -90,12 +98,12 @@ class Transmit(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.queue = queue = Queue(shape=self._segment, depth=self._depth)
-        order, service = self.orders.payload, self.service.payload
+        order, service, packed = self.orders.payload, self.service.payload, self._packed
         m.d.comb += [
             queue.entries.valid.eq(self.orders.valid),
             queue.entries.payload.eq(Cat(
                 order.tcp_sequence, order.length, order.acknowledgment, order.window, order.ts_value, order.ts_echo,
-                self.payload)),
+                *([] if packed else [self.payload]))),
         ]
 
         # A frame begins.
@@ -120,11 +128,11 @@ class Transmit(wiring.Component):
         m.d.comb += self.service.ready.eq(takes_service)
         taken, header = Signal(self._segment), self.header
         of_service = Cat(service.sequence, service.length, header.acknowledgment, header.window, header.ts_value,
-                         header.ts_echo, C(0, 8 * self._octets))
+                         header.ts_echo, *([] if packed else [C(0, 8 * self._octets)]))
         m.d.comb += taken.eq(Mux(takes_service, of_service, queue.head.payload.as_value()))
-        current, again, extra = Signal(self._segment), Signal(), Signal(16)
+        current, again = Signal(self._segment), Signal()
         takes = queue.head.ready | takes_service
-        m.d.comb += extra.eq(Mux(takes_service, service.sum, 0))
+        extra = self._extra(m, queue.head.ready, takes_service)
         with m.If(takes):
             m.d.sync += [current.eq(taken), again.eq(takes_service)]
         checksum = self._sum(m, takes, taken, extra)
@@ -140,11 +148,16 @@ class Transmit(wiring.Component):
             self.again.ready.eq(free & again & carries & ~first),
             self.idle.eq(none & ~self.coming & ~self.orders.valid & first & ~self.tx.valid & ~takes),
         ]
-        repeated = Mux(again & carries, self.again.payload, 0)
+        from_elsewhere = Mux(again & carries, self.again.payload, 0)
+        if packed:
+            new = carries & ~again
+            m.d.comb += self.beats.ready.eq(free & new & ~first)
+            from_elsewhere |= Mux(new, self.beats.payload.data, 0)
         with m.If(free):
             m.d.sync += [
                 self.tx.valid.eq(loads),
-                tx.data.eq(reduce(or_, (Mux(at, octets, 0) for at, octets in zip(beat, whole, strict=True)), repeated)),
+                tx.data.eq(reduce(or_, (Mux(at, octets, 0) for at, octets in zip(beat, whole, strict=False)),
+                               from_elsewhere)),
                 tx.last.eq(is_last),
                 tx.keep.eq(Mux(is_last, keep, 0xFF)),
             ]
@@ -165,6 +178,19 @@ class Transmit(wiring.Component):
         ]
         return m
 
+    def _extra(self, m, takes_message, takes_service):
+        """What the sum of the payload lacks, ``Checksum.EXTRA`` cycles after either is taken."""
+        late = Checksum.EXTRA
+        again = delay(m, Mux(takes_service, self.service.payload.sum, 0), late, name="service_sum")
+        if not self._packed:
+            return again
+        m.submodules.sums = sums = Queue(shape=TEXT_SUM_BITS, depth=self._depth)
+        m.d.comb += [
+            sums.entries.valid.eq(self.sums.valid), sums.entries.payload.eq(self.sums.payload),
+            sums.head.ready.eq(delay(m, takes_message, late, name="takes_message", reset=True)),
+        ]
+        return Mux(sums.head.ready, sums.head.payload, again)
+
     def _sum(self, m, takes, taken, extra):
         """TCP's checksum, of what is taken in this cycle."""
         order = self._design.order
@@ -179,8 +205,10 @@ class Transmit(wiring.Component):
         stamps = (taken.ts_value, taken.ts_echo) if self._options else ()
         for value in (taken.sequence, taken.acknowledgment, *stamps):
             words += [value[:16], value[16:]]
-        octets = Cat(taken.payload, C(0, 8))
-        payload = [big_endian(octets.word_select(i, 16)) for i in range(-(-self._octets // 2))]
+        payload = []
+        if not self._packed:
+            octets = Cat(taken.payload, C(0, 8))
+            payload = [big_endian(octets.word_select(i, 16)) for i in range(-(-self._octets // 2))]
         m.submodules.checksum = checksum = Checksum(header=len(words), payload=len(payload))
         m.d.comb += [
             checksum.take.eq(takes),
@@ -214,7 +242,7 @@ class Transmit(wiring.Component):
         return end, last, keep, has_payload
 
     def _octets_of(self, m, current, checksum, beats):
-        """The frame's beats, and those of its payload alone."""
+        """The frame's beats, and those of its payload alone; if that is packed only the beats with headers."""
         order, options = self._design.order, self._options
         link = wire.write(ethernet.ETHERNET, ethertype=ethernet.ETHERTYPE_IPV4,
                           destination=bytes.fromhex(order.destination_mac.replace(":", "")),
@@ -249,16 +277,30 @@ class Transmit(wiring.Component):
         # Beat b is loaded b cycles after the first at the earliest, what varies one cycle after the first.
         assert segment + ethernet.TCP["checksum"].offset >= LANES * (Checksum.LATENCY + 1), "the checksum would be late"
 
+        if self._packed:
+            octets += [C(0, 8)] * (-self._header % LANES)
+            return [Cat(octets[at : at + LANES]) for at in range(0, len(octets), LANES)], []
+
         payload = [current.payload.word_select(i, 8) for i in range(self._octets)]
         empty = [C(0, 8)] * (LANES * beats - self._header - self._octets)
         own = [C(0, 8)] * self._header + payload + empty
         whole = octets + payload + empty
-        return ([Cat(part[LANES * b : LANES * (b + 1)]) for b in range(beats)] for part in (whole, own))
+        return [[Cat(part[LANES * b : LANES * (b + 1)]) for b in range(beats)] for part in (whole, own)]
 
     def _say_sent(self, m, current, again, beat, loads, own, end, checksum):
         """In the cycle in which a beat of it is offered."""
         sent, said = self.sent, self.sent.payload
         start = self._header // LANES
+        m.d.sync += [
+            sent.valid.eq(loads & ~again),
+            said.first.eq(beat[start]), said.sequence.eq(current.sequence), said.length.eq(current.length),
+            said.sum.eq(checksum.payload_sum), said.acknowledgment.eq(current.acknowledgment),
+        ]
+        if self._packed:
+            packed = self.beats.payload
+            m.d.sync += [said.data.eq(packed.data), said.keep.eq(packed.keep), said.last.eq(packed.last)]
+            return
+
         keeps = [Cat((end > LANES * b + i) & (LANES * b + i >= self._header) for i in range(LANES))
                  for b in range(len(own))]
         lasts = [(end > LANES * b) & (end <= LANES * (b + 1)) for b in range(len(own))]
@@ -266,9 +308,4 @@ class Transmit(wiring.Component):
         def chosen(parts) -> Value:
             return reduce(or_, (Mux(at, part, 0) for at, part in zip(beat, parts, strict=True)))
 
-        m.d.sync += [
-            sent.valid.eq(loads & ~again),
-            said.data.eq(chosen(own)), said.keep.eq(chosen(keeps)), said.last.eq(chosen(lasts)),
-            said.first.eq(beat[start]), said.sequence.eq(current.sequence), said.length.eq(current.length),
-            said.sum.eq(checksum.payload_sum), said.acknowledgment.eq(current.acknowledgment),
-        ]
+        m.d.sync += [said.data.eq(chosen(own)), said.keep.eq(chosen(keeps)), said.last.eq(chosen(lasts))]
