@@ -6,191 +6,118 @@
 import os
 
 import cocotb
-from cocotb.triggers import RisingEdge
-from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from scapy.utils import wrpcap
 
-from golden_model.order import Order
-from hdl.order import Encode
-from hdl.order import Order as Gateware
-from spec.records import DECISION, Refusal, Side
-from testbenches.harness import Bench, assert_same_counters, assert_same_records
+from spec.records import Action
+from testbenches.order_bench import LANES, MASK, OrderBench, Segment, StreamRules, assert_checksums
+
+__all__ = ["StreamRules", "assert_checksums"]
 
 TIMEOUT = {"timeout_time": 1, "timeout_unit": "ms"}
-LANES = 8
-AXI_PAYLOAD = ("tdata", "tkeep", "tlast", "tuser")
+WANTED = 10_000_000  #: orders per second
+CLOCK_HZ = 322_265_625
 
 
-class StreamRules:
-    """AXI4-Stream: what is offered stays, unchanged, until it is accepted (Arm IHI 0051, section 2.2.1)."""
-
-    def __init__(self):
-        self._held = None
-
-    def sample(self, valid: bool, ready: bool, payload: tuple) -> None:
-        if self._held is not None:
-            assert valid, "valid fell before ready rose"
-            assert payload == self._held, f"payload changed before ready rose: {self._held} to {payload}"
-        self._held = payload if valid and not ready else None
-
-
-class OrderBench(Bench):
-    """Sends decisions as risk does, and receives frames."""
-
-    def __init__(self, dut):
-        super().__init__(dut)
-        self.decisions, self.orders = self.watch("decisions"), self.watch("orders")
-        self.sink = self.axi_sink()
-        self.rules = StreamRules()
-        self.beats: list[int] = []  # clock edges at which a beat was accepted
-        self.offered: list[int] = []  # clock edges at which a frame's first beat was offered first
-        self.ends: list[int] = []  # clock edges at which a frame's last beat was accepted
-        self.queue_was_full = False
-        self._within_frame = self._pending = False
-        self.always(self._sample)
-
-    def _sample(self):
-        valid, ready = int(self.dut.tx_tvalid.value), int(self.dut.tx_tready.value)
-        payload = tuple(int(getattr(self.dut, f"tx_{name}").value) for name in AXI_PAYLOAD) if valid else ()
-        self.rules.sample(valid, ready, payload)
-        self.queue_was_full |= bool(int(self.dut.queue_full.value))
-        if valid and not self._pending and not self._within_frame:
-            self.offered.append(self.cycle)
-        self._pending = valid and not ready
-        if valid and ready:
-            self.beats.append(self.cycle)
-            self._within_frame = not payload[AXI_PAYLOAD.index("tlast")]
-            if not self._within_frame:
-                self.ends.append(self.cycle)
-
-    async def begin(self):
-        await self.start(decisions_valid=0, decisions_payload=0)
-
-    def decision(self, **changes):
-        rng = self.rng
-        values = {"message": rng.getrandbits(32), "timestamp": rng.getrandbits(48),
-                  "symbol": rng.randrange(len(self.design.symbols)), "side": rng.choice(list(Side)),
-                  "quantity": rng.choice([1, 100, rng.getrandbits(20), rng.getrandbits(32)]),
-                  "price": rng.choice([1, 0xFFFF_FFFF, rng.getrandbits(24), rng.getrandbits(32)]),
-                  "refusals": 0, "position": rng.getrandbits(47) - (1 << 46)}
-        return DECISION.tuple(**values | changes)
-
-    async def judge(self, cycles: int, approve: float, refuse: float = 0.0):
-        """Decisions for ``cycles`` cycles, approvals with likelihood ``approve`` unless the queue is full. That is seen
-        as risk sees it: a decision taken at one clock edge stands on the stream at the next."""
-        dut = self.dut
-        for _ in range(cycles):
-            await RisingEdge(dut.clk)
-            full, dice = int(dut.queue_full.value), self.rng.random()
-            if dice < approve:
-                refusals = Refusal.ORDER_QUEUE_FULL if full else 0
-            elif dice < approve + refuse:
-                refusals = self.rng.randrange(1, 128)
-            else:
-                dut.decisions_valid.value = 0
-                continue
-            dut.decisions_valid.value = 1
-            dut.decisions_payload.value = DECISION.pack(self.decision(refusals=refusals))
-        await RisingEdge(dut.clk)
-        dut.decisions_valid.value = 0
-
-    async def drain(self):
-        """Let every queued frame out."""
-        self.sink.clear_pause_generator()
-        self.sink.pause = False
-        model = Order(self.design)
-        beats = -(-len(model.frame(model.decision(self.decision()))) // LANES)  # of every frame
-        await self.cycles((self.design.order.queue + 2) * beats + 10)
-
-    def check(self) -> list[bytes]:
-        """Compare everything so far with the model and with scapy; the frames."""
-        model = Order(self.design)
-        expected = [order for order in map(model.decision, self.decisions.seen) if order is not None]
-        assert_same_records(self.orders, expected)
-        decided = zip(self.decisions.cycles, self.decisions.seen, strict=True)
-        approved = [cycle for cycle, decision in decided if not decision.refusals]
-        latencies = {there - here for here, there in zip(approved, self.orders.cycles, strict=True)}
-        assert latencies == {Encode.LATENCY}, f"orders after {sorted(latencies)} cycles"
-        frames = []
-        while not self.sink.empty():
-            frames.append(bytes(self.sink.recv_nowait().tdata))
-        for k, (frame, order) in enumerate(zip(frames, expected)):  # noqa: B905  counted below
-            assert frame == model.frame(order), f"frame {k}: expected {model.frame(order).hex()}, got {frame.hex()}"
-            assert_checksums(frame)
-        assert len(frames) == len(expected), f"expected {len(expected)} frames, got {len(frames)}"
-        wire_free = [0, *(end + 1 for end in self.ends[:-1])]
-        due = [max(cycle + Gateware.LATENCY, free) for cycle, free in zip(approved, wire_free, strict=True)]
-        assert self.offered == due, "a frame begins with its order, or directly after the frame before"
-        assert_same_counters(self.counters("order"), model.counters)
-        return frames
-
-
-def assert_checksums(frame: bytes) -> None:
-    """Scapy, asked for the checksums of this frame, writes the same ones."""
-    rebuilt = Ether(frame)
-    del rebuilt[IP].chksum, rebuilt[TCP].chksum
-    assert bytes(rebuilt) == frame, f"checksums: expected {bytes(rebuilt).hex()}, got {frame.hex()}"
+async def ready(dut) -> OrderBench:
+    bench = OrderBench(dut)
+    await bench.begin()
+    return bench
 
 
 @cocotb.test(**TIMEOUT)
 async def random_orders_under_backpressure(dut):
-    """Bursts and gaps, refusals in between, a wire that pauses at random or for long."""
-    bench = OrderBench(dut)
-    await bench.begin()
+    """Bursts and gaps, refusals, messages that keep the session and services in between, a wire that pauses at random
+    or for long."""
+    bench = await ready(dut)
+    rng = bench.rng
 
     def dawdle():
         while True:
-            share = bench.rng.choice([0.0, 0.3, 0.9])
-            for _ in range(bench.rng.randint(1, 60)):
-                yield bench.rng.random() < share
+            share = rng.choice([0.0, 0.3, 0.9])
+            for _ in range(rng.randint(1, 60)):
+                yield rng.random() < share
 
     bench.sink.set_pause_generator(dawdle())
-    for _ in range(8):
-        await bench.judge(bench.rng.randint(50, 200), approve=bench.rng.choice([0.02, 0.07, 0.5]), refuse=0.2)
-    await bench.drain()
-    frames = bench.check()
-    assert len(frames) > 20
-    assert any(d.refusals for d in bench.decisions.seen)
+    frames, known = [], []
+    for _ in range(5):
+        talk = cocotb.start_soon(bench.offer("admin", [bench.any_admin() for _ in range(3)],
+                                             gap=lambda: rng.randrange(80)))
+        for _ in range(4):
+            bench.services.append(rng.choice([Segment(int(dut.next_sequence.value), b""), *known[-3:]]))
+        for _ in range(2):
+            await bench.judge(rng.randint(30, 150), approve=rng.choice([0.01, 0.04, 0.4]), refuse=0.2)
+        await talk
+        await bench.drain()
+        known = list(bench.sent)
+        frames += bench.check()
+    assert len(frames) > 40
+    assert bench.model.counters["retransmissions"] and bench.model.counters["acknowledgments"]
     if path := os.environ.get("TICKWIRE_ORDER_PCAP"):
         wrpcap(path, [Ether(frame) for frame in frames])
 
 
 @cocotb.test(**TIMEOUT)
-async def first_beat_after_exactly_one_cycle_on_an_idle_wire(dut):
-    """Also when ready is low as it is offered."""
-    bench = OrderBench(dut)
-    await bench.begin()
+async def first_beat_after_a_constant_time_on_an_idle_wire(dut):
+    """Whatever the order says, and also when ready is low as it is offered. At most 30 ns, nine cycles."""
+    bench = await ready(dut)
+    latency = 7 if bench.fix else 1
+    begun = 0
     for paused in (0, 0, 1, 0, 1):
-        bench.sink.pause = bool(paused)
-        await bench.cycles(bench.rng.randint(3, 9))
-        await bench.drive("decisions", [bench.decision()])
-        await bench.cycles(5)
-        bench.sink.pause = False
-        await bench.cycles(20)
+        for action in Action:
+            bench.sink.pause = bool(paused)
+            await bench.cycles(bench.rng.randint(3, 9))
+            await bench.decide({"action": action})
+            await bench.cycles(latency + 4)
+            bench.sink.pause = False
+            await bench.cycles(50)
+            begun += 1
+    assert {start - given for given, start in zip(bench.decisions.cycles, bench.offered, strict=True)} == {latency}
+    assert latency == bench.latency <= 9 and len(bench.offered) == begun
     bench.check()
-    assert {start - given for given, start in zip(bench.decisions.cycles, bench.offered, strict=True)} == {
-        Gateware.LATENCY} == {1}
 
 
 @cocotb.test(**TIMEOUT)
 async def frames_back_to_back_without_bubbles(dut):
-    """A burst that fills the queue, then one order per frame time: the wire is never idle."""
-    bench = OrderBench(dut)
-    await bench.begin()
-    await bench.judge(2 * bench.design.order.queue, approve=1)
-    await bench.drain()
-    frames = bench.check()
+    """A burst that fills the queue, then as many as go out: the wire is never idle."""
+    bench = await ready(dut)
+    for action in Action:
+        bench.beats.clear()
+        for _ in range(2 * bench.design.order.queue):
+            await bench.judge(1, approve=1)
+        await bench.decide({"action": action, "refusals": 1})
+        await bench.drain()
+        frames = bench.check()
+        assert len(frames) >= bench.design.order.queue
+        assert bench.beats == list(range(bench.beats[0], bench.beats[0] + len(bench.beats)))
     assert bench.queue_was_full
-    assert len(frames) > bench.design.order.queue
-    assert bench.beats == list(range(bench.beats[0], bench.beats[0] + len(bench.beats)))
+
+
+@cocotb.test(**TIMEOUT)
+async def orders_per_second(dut):
+    """Cycles from frame to frame of usual orders, and of the longest that risk allows: as many as a frame has beats."""
+    bench = await ready(dut)
+    usual = {"action": Action.ENTER, "symbol": 0, "quantity": 100, "price": 2_916_000}
+    longest = {"action": Action.REPLACE, "quantity": 999_999, "price": MASK}
+    await bench.resume(1, 10_000)
+    for name, changes in (("usual", usual), ("longest", longest)):
+        for _ in range(bench.design.order.queue - 1):
+            await bench.decide(changes)
+        await bench.drain()
+        starts = list(bench.offered)
+        frames = bench.check()
+        apart = {there - here for here, there in zip(starts, starts[1:], strict=False)}
+        assert apart == {-(-len(frame) // LANES) for frame in frames[:-1]}
+        rate = CLOCK_HZ / max(apart)
+        dut._log.info("%s, %s: %d cycles from order to order, %.2f million orders per second",
+                      bench.design.order.protocol, name, max(apart), rate / 1e6)
+        assert rate >= WANTED or name == "longest"
 
 
 @cocotb.test(**TIMEOUT)
 async def stopped_wire_loses_nothing(dut):
     """Approvals in every cycle while TX is not ready; then again, as it empties."""
-    bench = OrderBench(dut)
-    await bench.begin()
+    bench = await ready(dut)
     for _ in range(3):
         bench.sink.pause = True
         await bench.judge(3 * bench.design.order.queue, approve=1)
@@ -200,3 +127,45 @@ async def stopped_wire_loses_nothing(dut):
     frames = bench.check()
     assert bench.queue_was_full
     assert len(frames) > bench.design.order.queue + 1, "nothing moved between the stops"
+
+
+@cocotb.test(**TIMEOUT)
+async def numbers_of_every_length(dut):
+    """Quantities and prices of one digit to ten, two decimals and four; MsgSeqNum where a digit is added; TCP's
+    sequence number where it wraps."""
+    bench = await ready(dut)
+    powers = [10**n for n in range(10)]
+    numbers = [*powers, *(power - 1 for power in powers[1:]), MASK, 4_000_000_000]
+    prices = [1, 9, 10, 99, 100, 101, 110, 9_900, 9_999, 10_000, 1_000_100, 1_999_999_900, *numbers]
+    changes = [{"action": action, "quantity": quantity} for action in Action for quantity in numbers]
+    changes += [{"action": action, "price": price} for action in (Action.ENTER, Action.REPLACE) for price in prices]
+    changes += [{"action": Action.ENTER, "symbol": symbol, "side": side, "short": short}
+                for symbol in range(len(bench.design.symbols)) for side in (0, 1) for short in (0, 1)]
+    begins = [(MASK - 300, 8), (0x7FFF_FF00, 98), (MASK, 998), (1, 99_998), (MASK - 1, 999_999_998), (1, 2**31 - 2)]
+    each = -(-len(changes) // len(begins))
+    for i, (sequence, number) in enumerate(begins):
+        if bench.decisions.seen:
+            await bench.drain()
+            bench.check()
+        await bench.resume(sequence, number)
+        for change in changes[i * each : (i + 1) * each]:
+            await bench.decide(change, gap=42)
+    await bench.drain()
+    bench.check()
+
+
+@cocotb.test(**TIMEOUT)
+async def what_the_session_asks_for(dut):
+    """Acknowledgments; segments again with every length of the last beat, and what was sent before; messages with every
+    length of text around a beat; alone and between orders."""
+    bench = await ready(dut)
+    for busy in (False, True):
+        bench.services += [Segment(bench.rng.getrandbits(32), bench.rng.randbytes(length))
+                           for length in (0, *range(1, 18), 0, 0)]
+        talk = cocotb.start_soon(bench.offer("admin", [bench.any_admin(length) for length in (0, 1, 7, 8, 9, 63, 64)]))
+        if busy:
+            await bench.judge(600, approve=0.02)
+        await talk
+        bench.services += [Segment(segment.sequence, segment.payload) for segment in bench.sent[-3:]]
+        await bench.drain()
+        bench.check()

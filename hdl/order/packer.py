@@ -34,7 +34,7 @@ class Packer(wiring.Component):
     fills a beat at least, and no cycle is without one.
 
     Latency from ``texts`` to the first beat on ``beats``: ``LATENCY`` cycles if nothing is under way. From then on a
-    beat per cycle, messages back to back.
+    beat per cycle to the message's end.
 
     Parameters
     ----------
@@ -98,8 +98,8 @@ class Packer(wiring.Component):
 
         # The piece, its octets from the lowest on, and how many they are.
         piece, length = Signal(8 * MOST), Signal(range(MOST + 1))
-        is_first, is_last, has_piece = Signal(), Signal(), Signal()
-        goes = Signal()
+        is_first, is_last, has_piece, goes = (Signal(name=name) for name in (
+            "is_first", "is_last", "has_piece", "goes"))
         parts = [self._filled(each, said) for each in pieces]
         parts.append((text[: 8 * LANES], C(LANES, 4)))
         tail = Cat(C(c, 8) if isinstance(c, int) else self._octet(c, said) for c in ends.items)
@@ -117,16 +117,18 @@ class Packer(wiring.Component):
                     m.d.sync += [text.eq(text[8 * LANES :]), eights.eq(eights - 1)]
                 with m.If(at[end_at]):
                     m.d.sync += text_waits.eq(0)
-        m.d.comb += self.texts.ready.eq(~busy | (goes & final))
-        with m.If(self.texts.ready):
-            m.d.sync += busy.eq(self.texts.valid)
-            m.d.sync += said.eq(self.texts.payload)
+        # A cycle without a message does not matter while the next frame's headers leave.
+        m.d.comb += self.texts.ready.eq(~busy)
+        with m.If(~busy):
+            m.d.sync += [busy.eq(self.texts.valid), said.eq(self.texts.payload)]
+        with m.If(goes & final & busy):
+            m.d.sync += busy.eq(0)
 
         # Its place: behind what is there.
         behind, begins, end = Signal(range(LANES)), Signal(range(LANES)), Signal(range(LANES + MOST))
         moves = Signal()
-        row, keep, beats, has_row, row_is_last = (
-            Signal(64 * _ROW), Signal(LANES * _ROW), Signal(range(_ROW + 1)), Signal(), Signal())
+        row, keep, beats = Signal(64 * _ROW), Signal(LANES * _ROW), Signal(range(_ROW + 1))
+        has_row, row_is_last = Signal(), Signal()
         m.d.comb += [
             begins.eq(Mux(is_first, self._lane, behind)),
             end.eq(begins + length),

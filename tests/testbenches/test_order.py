@@ -1,28 +1,62 @@
-"""The order bench on both simulators; that it fails when it should; and tshark's word on the frames."""
+"""The order bench on both simulators, for both protocols, with TCP timestamps and without; that it fails when it
+should; and tshark's word on the frames."""
 
-import json
 import shutil
-import subprocess
 
 import pytest
 
+from hdl.export import write_verilog
+from hdl.order import Order, packer
 from sim import build, simulators
+from sim.simulators import CHECKOUT
 from spec import config
 from testbenches.order import StreamRules, assert_checksums
+from tests.referees.order_capture import Fault, check
+
+SMALL = (CHECKOUT / "spec" / "presets" / "small.toml").read_text()
+FIX = SMALL.replace("[order]\n", '[order]\nprotocol = "fix"\n')
+STAMPS = ("tcp_sequence = 1\n", "tcp_sequence = 4294967200\ntcp_timestamps = true\n")
+DESIGNS = {"ouch": SMALL, "ouch_timestamps": SMALL.replace(*STAMPS), "fix": FIX, "fix_timestamps": FIX.replace(*STAMPS)}
 
 
-def test_bench(simulator, seed, build_dir):
-    build.run_bench("order", simulator=simulator, seed=seed, directory=build_dir)
+@pytest.fixture
+def run(tmp_path, build_dir, seed):
+    """Runs the bench, or one test of it, on a design's Verilog, or on that of another."""
+    def run(name: str, simulator: str, testcase: str | None = None, built: config.Design | None = None, **env: str):
+        file = tmp_path / f"{name}.toml"
+        file.write_text(DESIGNS[name])
+        verilog = write_verilog(Order(design=built or config.load(file)), tmp_path / "order.v",
+                                name=build.module_name("order"))
+        simulators.run_cocotb(simulator=simulator, verilog=verilog, toplevel=build.module_name("order"),
+                              test_module="testbenches.order", build_dir=build_dir / name, seed=seed,
+                              testcase=testcase, env={"TICKWIRE_DESIGN": str(file)} | env)
+        return config.load(file)
+    return run
 
 
-def test_bench_finds_another_octet_in_the_hardware(tmp_path, build_dir, seed):
-    design = config.preset("small")
-    other = design.model_copy(update={"order": design.order.model_copy(update={"tcp_window": 1})})
-    verilog = build.verilog("order", other, tmp_path)
-    with pytest.raises(simulators.TestsFailed, match=r"without_bubbles: .*frame 0: expected"):
-        simulators.run_cocotb(simulator="icarus", verilog=verilog, toplevel=build.module_name("order"),
-                              test_module="testbenches.order", build_dir=build_dir, seed=seed,
-                              testcase="frames_back_to_back_without_bubbles", env={"TICKWIRE_DESIGN": "small"})
+@pytest.mark.parametrize("name", DESIGNS)
+def test_bench(run, name, simulator):
+    run(name, simulator)
+
+
+def bench_finds(run, name: str, testcase: str, what: str, **options):
+    with pytest.raises(simulators.TestsFailed, match=what):
+        run(name, "icarus", testcase, **options)
+
+
+@pytest.mark.parametrize("name, changes", [("ouch", {"capacity": "A"}), ("fix", {"capacity": "A"}),
+                                           ("fix", {"cl_ord_id_prefix": "XW"})])
+def test_bench_finds_another_octet_in_the_hardware(run, tmp_path, name, changes):
+    file = tmp_path / "other.toml"
+    file.write_text(DESIGNS[name])
+    design = config.load(file)
+    other = design.model_copy(update={"order": design.order.model_copy(update=changes)})
+    bench_finds(run, name, "stopped_wire_loses_nothing", "what was said to be sent", built=other)
+
+
+def test_bench_finds_a_message_that_does_not_come_in_time(run, monkeypatch):
+    monkeypatch.setattr(packer, "MOST", 8)  # a beat of payload is missing in a frame's middle
+    bench_finds(run, "fix", "numbers_of_every_length", "was not there in time")
 
 
 @pytest.mark.parametrize("second", [(False, False, ()), (True, False, (2,)), (True, True, (2,))])
@@ -33,69 +67,30 @@ def test_stream_rules_find_a_beat_that_changes_or_goes(second):
         rules.sample(*second)
 
 
-@pytest.fixture(scope="module")
-def capture(tmp_path_factory):
-    """A capture of what the hardware sent."""
-    directory = tmp_path_factory.mktemp("order")
-    path = directory / "orders.pcap"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TICKWIRE_ORDER_PCAP", str(path))
-        design = config.preset("small")
-        verilog = build.verilog("order", design, directory)
-        simulators.run_cocotb(simulator="icarus", verilog=verilog, toplevel=build.module_name("order"),
-                              test_module="testbenches.order", build_dir=directory, seed=1,
-                              testcase="random_orders_under_backpressure", env={"TICKWIRE_DESIGN": "small"})
-    return path
+needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed (make system)")
 
 
-def dissect(capture, *fields):
-    """tshark's value of each field, one row per packet; checksums verified, the session's port taken for SoupBinTCP."""
-    port = config.preset("small").order.destination_port
-    assert shutil.which("tshark"), "tshark is not installed: apt-get install tshark (or: make system)"
-    command = ["tshark", "-r", capture, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE",
-               "-d", f"tcp.port=={port},soupbintcp", "-T", "json"]
-    packets = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    rows = []
-    for packet in packets:
-        flat = {}
-
-        def walk(node, flat=flat):
-            for key, value in node.items():
-                if isinstance(value, dict):
-                    walk(value)
-                flat.setdefault(key, value)
-
-        walk(packet["_source"]["layers"])
-        rows.append({field: flat.get(field) for field in fields})
-    return rows
+@needs_tshark
+@pytest.mark.parametrize("name", DESIGNS)
+def test_tshark_accepts_every_frame(run, tmp_path, name):
+    capture = tmp_path / "orders.pcap"
+    design = run(name, "icarus", "random_orders_under_backpressure", TICKWIRE_ORDER_PCAP=str(capture))
+    verdict = check(capture, design)
+    assert verdict.frames > 40 and verdict.acknowledgments and verdict.repeated and not verdict.missing
+    assert {*verdict.kinds} > ({*"DFG"} if "fix" in name else {*"OUX"})
 
 
-GOOD = "1"
-
-
-def test_tshark_accepts_every_frame(capture):
-    rows = dissect(capture, "ip.checksum.status", "tcp.checksum.status", "tcp.len", "tcp.seq_raw", "soupbintcp",
-                   "soupbintcp.packet_length", "soupbintcp.packet_type", "_ws.malformed")
-    assert len(rows) > 20
-    sequence = config.preset("small").order.tcp_sequence
-    for row in rows:
-        assert row["ip.checksum.status"] == row["tcp.checksum.status"] == GOOD, row
-        assert row["_ws.malformed"] is None and row["soupbintcp"] is not None, row
-        assert int(row["soupbintcp.packet_length"]) == int(row["tcp.len"]) - 2, row
-        assert row["soupbintcp.packet_type"].strip("'") == "U", row  # quoted by some versions
-        assert int(row["tcp.seq_raw"]) == sequence
-        sequence += int(row["tcp.len"])
-
-
-def test_tshark_and_scapy_refuse_a_damaged_frame(capture, tmp_path):
+@needs_tshark
+def test_tshark_and_scapy_refuse_a_damaged_frame(run, tmp_path):
     """The referees look at what they are asked to look at."""
     from scapy.utils import rdpcap, wrpcap
 
-    frame = bytearray(bytes(rdpcap(str(capture))[0]))
+    capture, damaged = tmp_path / "orders.pcap", tmp_path / "damaged.pcap"
+    design = run("ouch", "icarus", "random_orders_under_backpressure", TICKWIRE_ORDER_PCAP=str(capture))
+    frame = bytearray(next(bytes(packet) for packet in rdpcap(str(capture)) if len(packet) > 61))
     frame[60] ^= 1
-    damaged = tmp_path / "damaged.pcap"
     wrpcap(str(damaged), [bytes(frame)], linktype=1)
-    [row] = dissect(damaged, "ip.checksum.status", "tcp.checksum.status")
-    assert (row["ip.checksum.status"], row["tcp.checksum.status"]) == (GOOD, "0")
+    with pytest.raises(Fault, match="TCP checksum"):
+        check(damaged, design)
     with pytest.raises(AssertionError, match="checksums"):
         assert_checksums(bytes(frame))
