@@ -25,6 +25,7 @@ from spec.records import (
     Cause,
     Refusal,
     Reply,
+    Side,
 )
 
 from ..candidates import Candidates
@@ -59,14 +60,14 @@ class Risk(wiring.Component):
     two intents: what happens in cycle w is seen by intents from w + 1 on, and its record says which is the first. Those
     records come two cycles after w, in that order: positions, limits, kills.
 
-    =====  ===========================================================================================
+    =====  =======================================================================================================
     cycle  does
-    =====  ===========================================================================================
-    c - 1  candidates: limits and what replies changed are read, sums of digits for the lot
-    c      intent: everything that depends on no other order; products; what sums are compared with
+    =====  =======================================================================================================
+    c - 1  candidates: limits and what replies changed are read; products of both sides, sums of digits for the lot
+    c      intent: everything that depends on no other order; what sums are compared with; products of the collar
     c + 1  judgement: sums against those, rates, duplicates, rows; the verdict; new sums
     c + 2  decision
-    =====  ===========================================================================================
+    =====  =======================================================================================================
 
     Members
     -------
@@ -139,7 +140,14 @@ class Risk(wiring.Component):
         m.submodules.stale = stale = Stale()
         m.submodules.kill_switch = switch = KillSwitch()
         m.submodules.buckets = buckets = ForwardedMemory(shape=TIME_BITS, depth=len(design.symbols))
-        candidates, intent, limit, session = self.candidates, self.intents.payload, limits.of_symbol, limits.of_session
+        candidates, limit, session = self.candidates, limits.of_symbol, limits.of_session
+
+        # What was judged ahead is what is ordered, whatever the intent says of it.
+        ahead, said, intent = Signal(Candidates), self.intents.payload, Signal(layout(INTENT))
+        judged_ahead = {"symbol": ahead.symbol, "quantity": ahead.quantity,
+                        "price": Mux(said.side, ahead.prices[Side.SELL], ahead.prices[Side.BUY])}
+        m.d.sync += ahead.eq(candidates)
+        m.d.comb += intent.eq(Cat(judged_ahead.get(name, said[name]) for name in layout(INTENT).members))
 
         # Which decision sees what happens now.
         seen, now = Signal(Seen, init={"message": -1}), self.time.ns
@@ -158,12 +166,15 @@ class Risk(wiring.Component):
         m.d.comb += [
             limits.symbol.eq(candidates.symbol),
             checks.quantity.eq(candidates.quantity),
+            *(mine.eq(price) for mine, price in zip(checks.prices, candidates.prices, strict=True)),
             sums.symbol.eq(candidates.symbol),
             checks.intent.eq(intent), checks.limit.eq(limit),
             sums.side.eq(intent.side), sums.quantity.eq(intent.quantity), sums.limit.eq(limit),
             sums.session_limit.eq(session),
-            orders.target.eq(intent.target),
+            *(word.eq(half) for word, half in zip(sums.notional, checks.notional, strict=True)),
+            *(getattr(orders, name).eq(intent[name]) for name in ("action", "target", "symbol", "side")),
             *(getattr(duplicates, name).eq(intent[name]) for name in ("symbol", "side", "quantity", "price")),
+            duplicates.enters.eq(intent.action == Action.ENTER.value),
             duplicates.time.eq(now), duplicates.window_ns.eq(limit.duplicate_ns),
             symbol_rate.time.eq(now), symbol_rate.rate_ns.eq(limit.rate_ns), symbol_rate.burst_ns.eq(
                 limit.rate_burst_ns),
@@ -172,23 +183,22 @@ class Risk(wiring.Component):
             buckets.read_address.eq(intent.symbol),
         ]
         judged, valid, time, killed = Signal(layout(INTENT)), Signal(), Signal.like(now), Signal()
-        below_bid, cancels = Signal(), Signal()
+        below_bid, cancels, enters = Signal(), Signal(), Signal()
         m.d.sync += [
             judged.eq(intent), valid.eq(self.intents.valid), time.eq(now),
-            cancels.eq(intent.action == Action.CANCEL.value),
+            cancels.eq(intent.action == Action.CANCEL.value), enters.eq(intent.action == Action.ENTER.value),
             killed.eq(switch.causes.any()
                       & ~((intent.action == Action.CANCEL.value) & session.cancel_after_kill)),
-            below_bid.eq(intent.short_restricted & (intent.bid != 0) & (intent.price <= intent.bid)),
+            below_bid.eq((intent.side == Side.SELL.value) & intent.short_restricted & (intent.bid != 0)
+                         & (intent.price <= intent.bid)),
         ]
 
         # The judgement.
         full_at = Signal(TIME_BITS)
         m.d.comb += [
-            *(word.eq(half) for word, half in zip(sums.notional, checks.notional, strict=True)),
             symbol_rate.full_at.eq(buckets.read_data), message_rate.full_at.eq(full_at),
         ]
-        row, enters = orders.target_row, judged.action == Action.ENTER.value
-        fits = orders.target_open & (row.symbol == judged.symbol) & (cancels | (row.side == judged.side))
+        row = orders.target_row
         failing = dict(zip(order_checks.CHECKS, checks.fails, strict=True))
         failing |= dict(zip(exposure.CHECKS, sums.fails, strict=True))
         failing[Refusal.OPEN_ORDERS] |= orders.taken
@@ -197,21 +207,23 @@ class Risk(wiring.Component):
             Refusal.NO_SESSION: self.no_session,
             Refusal.ORDER_QUEUE_FULL: self.queue_full,
             Refusal.STALE_DATA: stale.stale,
-            Refusal.SHORT_SALE: sums.short & below_bid,
+            Refusal.SHORT_SALE: sums.oversold & below_bid,
             Refusal.SYMBOL_RATE: symbol_rate.fails,
             Refusal.MESSAGE_RATE: message_rate.fails,
-            Refusal.DUPLICATE_ORDER: duplicates.fails & enters,
-            Refusal.UNKNOWN_TARGET: ~enters & ~fits,
+            Refusal.DUPLICATE_ORDER: duplicates.fails,
+            Refusal.UNKNOWN_TARGET: orders.foreign,
         }
+        always = {refusal: fails for refusal, fails in failing.items() if refusal in CHECKS_OF_CANCEL}
+        of_orders = {refusal: fails for refusal, fails in failing.items() if refusal not in always}
         refusals = Signal(32)
         for refusal, fails in failing.items():
-            always = refusal in CHECKS_OF_CANCEL
-            m.d.comb += refusals[refusal.bit_length() - 1].eq(fails if always else fails & ~cancels)
+            m.d.comb += refusals[refusal.bit_length() - 1].eq(fails if refusal in always else fails & ~cancels)
 
-        # An idle gate approves nothing, whatever stands in its registers.
+        # An idle gate approves nothing, whatever stands in its registers. The same as no refusals at all, said in the
+        # fewest levels of logic.
         approved, opens = Signal(), Signal()
         m.d.comb += [
-            approved.eq(valid & (refusals == 0)),
+            approved.eq(valid & ~Cat(always.values()).any() & (cancels | ~Cat(of_orders.values()).any())),
             opens.eq(approved & ~cancels),
             sums.approved.eq(opens),
             orders.approved.eq(opens), orders.number_used.eq(approved),
@@ -230,7 +242,7 @@ class Risk(wiring.Component):
             decision.side.eq(Mux(ends, row.side, judged.side)),
             decision.quantity.eq(Mux(ends, row.quantity, judged.quantity)),
             decision.price.eq(Mux(ends, row.price, judged.price)),
-            decision.short.eq(sums.short & ~cancels),
+            decision.short.eq(judged.side & sums.oversold & ~cancels),
             decision.user_ref_num.eq(orders.number),
             decision.time.eq(time),
             decision.refusals.eq(refusals),

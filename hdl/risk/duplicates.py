@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.records import SYMBOL_BITS
 
-from ..memory import ForwardedMemory
+from ..memory import SweptMemory
 from .rate import TIME_BITS
+from .sums import any_of, is_less
 
 _Entered = data.StructLayout({"any": 1, "quantity": 32, "price": 32, "time": TIME_BITS})
 
@@ -22,8 +23,8 @@ class Duplicates(wiring.Component):
     -------
     symbol, side, quantity, price, time
         Of the intent.
-    window_ns
-        With it: how long an order is remembered; 0: not at all.
+    enters, window_ns
+        With it: it is a new order; how long such a one is remembered, 0: not at all.
     fails
         One cycle later.
     entered
@@ -36,6 +37,7 @@ class Duplicates(wiring.Component):
     quantity: In(32)
     price: In(32)
     time: In(TIME_BITS)
+    enters: In(1)
     window_ns: In(40)
     fails: Out(1)
     entered: In(1)
@@ -47,23 +49,36 @@ class Duplicates(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.last = last = ForwardedMemory(shape=_Entered, depth=2 * self._symbols)
+        m.submodules.last = last = SweptMemory(shape=_Entered, depth=2 * self._symbols)
         address, mine, since = Signal.like(last.write_address), Signal(_Entered), Signal(signed(TIME_BITS + 1))
         watched = Signal()
         m.d.comb += [
-            last.read_address.eq(Cat(self.side, self.symbol)),
+            last.read_address[0].eq(Cat(self.side, self.symbol)),
             last.write_enable.eq(self.entered),
             last.write_address.eq(address),
             last.write_data.eq(mine),
             self.ready.eq(last.ready),
         ]
         m.d.sync += [
-            address.eq(last.read_address),
+            address.eq(last.read_address[0]),
             mine.eq(Cat(C(1, 1), self.quantity, self.price, self.time)),
             since.eq(self.time - self.window_ns),
-            watched.eq(self.window_ns != 0),
+            watched.eq(self.enters & (self.window_ns != 0)),
         ]
-        then = last.read_data
-        m.d.comb += self.fails.eq(
-            watched & then.any & (then.quantity == mine.quantity) & (then.price == mine.price) & (then.time > since))
+
+        # What the intent one cycle before entered, if it did, is not in what is read. It is compared here.
+        follows, entered, repeats = Signal(), Signal(), Signal()
+        m.d.sync += [
+            follows.eq(address == last.read_address[0]),
+            entered.eq(self.entered),
+            repeats.eq((mine.quantity == self.quantity) & (mine.price == self.price)
+                       & is_less(m, [self.time], [mine.time, self.window_ns], name="soon")),
+        ]
+        then = last.read_data[0]
+        differs = any_of(m, Cat(then.quantity, then.price) ^ Cat(mine.quantity, mine.price), name="differs")
+        read = Signal()
+        m.d.comb += [
+            read.eq(watched & then.any & ~(follows & entered)),
+            self.fails.eq(read & ~differs & (then.time > since) | watched & follows & entered & repeats),
+        ]
         return m

@@ -5,19 +5,19 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
-from spec.records import SESSION_LIMIT, SYMBOL_BITS, Refusal
+from spec.records import NOTIONAL_BITS, SESSION_LIMIT, SYMBOL_BITS, Refusal
 
 from ..memory import ForwardedMemory
 from ..records import layout
 from .shapes import COUNT, SHARES, Adjusted, Approved, LimitRow
-from .sums import is_negative
+from .sums import inverted, total
 
 CHECKS = (Refusal.POSITION_LIMIT, Refusal.SYMBOL_GROSS, Refusal.SYMBOL_NET, Refusal.SYMBOL_OPEN_ORDERS,
           Refusal.GROSS_NOTIONAL, Refusal.NET_NOTIONAL, Refusal.OPEN_ORDERS)
 
-#: What stands against a sum, ready with the judgement: the limit less what replies changed.
+#: What stands against a sum, ready with the judgement: the limit less what replies changed, less the order itself.
 _Bounds = data.StructLayout({
-    "shares": signed(50), "held": signed(50), "gross": signed(66), "net": signed(66), "orders": COUNT,
+    "shares": signed(50), "held": signed(50), "gross": signed(67), "net": signed(67), "orders": COUNT,
 })
 
 
@@ -28,8 +28,8 @@ class Exposure(wiring.Component):
     next the exposure after the decision. An intent sees what was adjusted in cycles before its own, and every approval
     before it, in adjacent cycles too. II = 1. Sums of a day fit 64 bits, signed: 9 x 10**14 dollar.
 
-    Judging is one comparison beside one addition: what is compared with is worked out a cycle before, and a purchase
-    and a sale grow different sums.
+    Judging is one comparison beside one addition: what is compared with is worked out a cycle before, the order itself
+    included, and a purchase and a sale grow different sums.
 
     Members
     -------
@@ -38,11 +38,11 @@ class Exposure(wiring.Component):
     side, quantity, limit, session_limit
         With the intent.
     notional
-        One cycle later: two words that add up to quantity x price.
+        With the intent: two words that add up to quantity x price.
     fails
         By check, in the order of ``CHECKS``, without the row of ``OPEN_ORDERS``.
-    short
-        In that cycle: a sale of more than is held and not on sale yet.
+    oversold
+        In that cycle: as a sale it would be of more than is held and not on sale yet.
     approved
         In that cycle: the order is open now. A cancel is not.
     exposure_long, exposure_short
@@ -60,8 +60,9 @@ class Exposure(wiring.Component):
         self._symbols = len(design.symbols)
         super().__init__({
             "symbol": In(SYMBOL_BITS), "side": In(1), "quantity": In(32), "limit": In(LimitRow),
-            "session_limit": In(layout(SESSION_LIMIT)), "notional": In(64).array(2), "fails": Out(len(CHECKS)),
-            "short": Out(1), "approved": In(1), "exposure_long": Out(SHARES), "exposure_short": Out(SHARES),
+            "session_limit": In(layout(SESSION_LIMIT)), "notional": In(NOTIONAL_BITS).array(2),
+            "fails": Out(len(CHECKS)), "oversold": Out(1), "approved": In(1),
+            "exposure_long": Out(SHARES), "exposure_short": Out(SHARES),
             "adjust": In(1), "adjust_symbol": In(SYMBOL_BITS), "adjustment": In(Adjusted), "adjusted": Out(Adjusted),
             "look_symbol": In(SYMBOL_BITS), "look": Out(Approved), "ready": Out(1),
         })
@@ -77,36 +78,35 @@ class Exposure(wiring.Component):
         m.d.comb += self.ready.eq(Cat(memory.ready for memory in memories.values()).all())
 
         # With the intent: what stands against the sums.
-        replies, side = memories["adjusted"].read_data, Signal()
+        replies = memories["adjusted"].read_data
         of_symbol = self._bounds(m, self.limit, replies, "symbol")
         of_session = self._bounds(m, self.session_limit, session_adjusted, "session")
-        quantity, symbol_1, symbol = Signal.like(self.quantity), Signal.like(self.symbol), Signal.like(self.symbol)
-        m.d.comb += [memories[name].read_address.eq(self.symbol) for name in ("adjusted",)]
+        side, quantity, notional = Signal(), Signal.like(self.quantity), Signal(NOTIONAL_BITS)
+        symbol_1, symbol = Signal.like(self.symbol), Signal.like(self.symbol)
+        shares = [Mux(self.side, self.limit.max_short, self.limit.max_long),
+                  Mux(self.side, replies.short, inverted(replies.long)), inverted(self.quantity)]
+        m.d.comb += memories["adjusted"].read_address.eq(self.symbol)
         m.d.sync += [
             side.eq(self.side), quantity.eq(self.quantity), symbol_1.eq(self.symbol), symbol.eq(symbol_1),
-            of_symbol.shares.eq(Mux(
-                self.side, self.limit.max_short - self.quantity + replies.short,
-                self.limit.max_long - self.quantity - replies.long)),
+            notional.eq(total(m, *self.notional, width=NOTIONAL_BITS, name="notional")),
+            of_symbol.shares.eq(total(m, *shares, ones=(C(1, 1), ~self.side), width=50, name="shares")),
+            of_symbol.held.eq(replies.short - self.quantity),
         ]
-        m.d.sync += of_symbol.held.eq(replies.short - self.quantity)
         m.d.comb += memories["approved"].read_address.eq(symbol_1)
 
         # One cycle later: the judgement, and what the sums are if it is favourable.
         approved = memories["approved"].read_data
-        m.d.comb += self.short.eq(side & (approved.sell > of_symbol.held))
+        m.d.comb += self.oversold.eq(approved.sell > of_symbol.held)
         fails = {Refusal.POSITION_LIMIT: Mux(side, approved.sell, approved.buy) > of_symbol.shares}
-        for sums, bounds, names in (
+        for sums, bounds, (gross, net, orders) in (
                 (approved, of_symbol, (Refusal.SYMBOL_GROSS, Refusal.SYMBOL_NET, Refusal.SYMBOL_OPEN_ORDERS)),
                 (session, of_session, (Refusal.GROSS_NOTIONAL, Refusal.NET_NOTIONAL, Refusal.OPEN_ORDERS))):
-            net = Signal(64, name=f"{names[1].name.lower()}_sum")
-            m.d.comb += net.eq(Mux(side, sums.sell_notional, sums.buy_notional))
-            for check, total, bound in ((names[0], sums.gross, bounds.gross), (names[1], net, bounds.net)):
-                fails[check] = is_negative(
-                    m, (bound, 1), (total, -1), *((word, -1) for word in self.notional), name=check.name.lower())
-            fails[names[2]] = ~(sums.orders - bounds.orders)[len(bounds.orders) - 1]
+            fails[gross] = sums.gross > bounds.gross
+            fails[net] = Mux(side, sums.sell_notional, sums.buy_notional) > bounds.net
+            fails[orders] = ~(sums.orders - bounds.orders)[len(bounds.orders) - 1]
         m.d.comb += self.fails.eq(Cat(fails[check] for check in CHECKS))
 
-        grown, session_grown = (self._grown(m, sums, side, quantity, name)
+        grown, session_grown = (self._grown(m, sums, side, quantity, notional, name)
                                 for sums, name in ((approved, "grown"), (session, "session_grown")))
         for name in ("approved", "look"):
             m.d.comb += [
@@ -151,23 +151,28 @@ class Exposure(wiring.Component):
     def _bounds(self, m, limit, replies, name: str):
         """``shares`` and ``held`` are left to the caller."""
         bounds = Signal(_Bounds, name=f"bounds_{name}")
+        less = [inverted(word) for word in self.notional]
+        net = Mux(self.side, replies.net_short, inverted(replies.net_long))
+
+        def sum_of(*words, ones, name: str) -> Value:
+            return total(m, *words, *less, ones=(*ones, *[C(1, 1)] * len(less)), width=67, name=f"{name}_bound")
+
         m.d.sync += [
-            bounds.gross.eq(limit.max_gross - replies.gross),
-            bounds.net.eq(Mux(self.side, limit.max_net + replies.net_short, limit.max_net - replies.net_long)),
+            bounds.gross.eq(sum_of(limit.max_gross, inverted(replies.gross), ones=[C(1, 1)], name="gross")),
+            bounds.net.eq(sum_of(limit.max_net, net, ones=[~self.side], name="net")),
             bounds.orders.eq(limit.max_open_orders + replies.orders),
         ]
         return bounds
 
-    def _grown(self, m, sums, side, quantity, name: str):
+    def _grown(self, m, sums, side, quantity, notional, name: str):
         """The sums with one order more."""
         grown = Signal(Approved, name=name)
-        low, high = self.notional
         m.d.comb += [
             grown.buy.eq(sums.buy + Mux(side, 0, quantity)),
             grown.sell.eq(sums.sell + Mux(side, quantity, 0)),
-            grown.buy_notional.eq(sums.buy_notional + Mux(side, 0, low) + Mux(side, 0, high)),
-            grown.sell_notional.eq(sums.sell_notional + Mux(side, low, 0) + Mux(side, high, 0)),
-            grown.gross.eq(sums.gross + low + high),
+            grown.buy_notional.eq(sums.buy_notional + Mux(side, 0, notional)),
+            grown.sell_notional.eq(sums.sell_notional + Mux(side, notional, 0)),
+            grown.gross.eq(sums.gross + notional),
             grown.orders.eq(sums.orders + 1),
         ]
         return grown

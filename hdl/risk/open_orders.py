@@ -5,9 +5,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
+from spec.records import SYMBOL_BITS, Action
 
 from ..memory import ForwardedMemory, SweptMemory
 from .shapes import OrderRow
+from .sums import any_of
 
 _BITS = ("opened", "closed", "replaced")  #: a row is taken while an odd number of these is set: each has one writer
 
@@ -15,7 +17,7 @@ _BITS = ("opened", "closed", "replaced")  #: a row is taken while an odd number 
 class OpenOrders(wiring.Component):
     """A row for each order, by its UserRefNum modulo ``design.risk.order_rows``; orders are numbered one after another.
 
-    Latency: ``taken``, ``next`` and ``target`` as below; a reply's look takes one cycle and sees orders approved before
+    Latency: ``taken`` and ``foreign`` as below; a reply's look takes one cycle and sees orders approved before
     it. An intent sees the orders that were closed in cycles before its own. II = 1 for approvals. Sweep: as many cycles
     as there are rows.
 
@@ -29,14 +31,15 @@ class OpenOrders(wiring.Component):
         In this cycle: it is open now; what it is, but for its number.
     number_used
         In this cycle: the number is gone, whether an order is open with it or not.
-    target
-        UserRefNum, with the intent.
-    target_open, target_row
-        One cycle later: it belongs to an open order; what that was.
+    action, target, symbol, side
+        Of the intent: which order it is to replace or cancel.
+    foreign, target_row
+        One cycle later: it is no open order of that symbol and, to replace it, of that side; a new order never is
+        foreign. What the target was, if it is not.
     look
         UserRefNum of a reply.
     look_open, look_row
-        One cycle later: as of ``target``.
+        One cycle later: it belongs to an open order; what that was.
     close, close_replaced, close_number, close_replaced_number
         An order that a look showed open is not any more; two may be in the same cycle.
     ready
@@ -46,7 +49,8 @@ class OpenOrders(wiring.Component):
         self._rows, self._first = design.risk.order_rows, design.order.user_ref_num
         super().__init__({
             "number": Out(32), "taken": Out(1), "approved": In(1), "order": In(OrderRow), "number_used": In(1),
-            "target": In(32), "target_open": Out(1), "target_row": Out(OrderRow),
+            "action": In(2), "target": In(32), "symbol": In(SYMBOL_BITS), "side": In(1),
+            "foreign": Out(1), "target_row": Out(OrderRow),
             "look": In(32), "look_open": Out(1), "look_row": Out(OrderRow),
             "close": In(1), "close_number": In(32), "close_replaced": In(1), "close_replaced_number": In(32),
             "ready": Out(1),
@@ -89,10 +93,10 @@ class OpenOrders(wiring.Component):
                              memory.write_data.eq(~now.read_data[0])]
             m.d.comb += now.read_address[0].eq(which)
 
-        # What orders were. One approved just before is not in what is read of the bits.
+        # What orders were.
         m.submodules.targets = targets = ForwardedMemory(shape=OrderRow, depth=self._rows)
         m.submodules.looks = looks = SweptMemory(shape=OrderRow, depth=self._rows)
-        target, look, before, opened_before = Signal(32), Signal(32), Signal(32), Signal()
+        look = Signal(32)
         m.d.comb += [
             targets.read_address.eq(self.target),
             looks.read_address[0].eq(self.look),
@@ -100,13 +104,26 @@ class OpenOrders(wiring.Component):
             *(memory.write_address.eq(number) for memory in (targets, looks)),
             *(memory.write_data.eq(row) for memory in (targets, looks)),
         ]
-        m.d.sync += [target.eq(self.target), look.eq(self.look), before.eq(number), opened_before.eq(self.approved)]
+        m.d.sync += look.eq(self.look)
         m.d.comb += [
-            self.target_row.eq(targets.read_data),
-            self.target_open.eq(
-                opened_before & (before == target) | odd["target"] & (targets.read_data.user_ref_num == target)),
             self.look_row.eq(looks.read_data[0]),
             self.look_open.eq(odd["look"] & (looks.read_data[0].user_ref_num == look)),
             self.ready.eq(Cat(memory.ready for memory in (*memories.values(), targets, looks)).all()),
         ]
+        self._compare(m, number, odd["target"], targets.read_data)
         return m
+
+    def _compare(self, m, number, is_open, row):
+        """The target with its row. One approved just before is in what is read of the rows, but not of the bits."""
+        enters, any_side, side = Signal(), Signal(), Signal()
+        target, symbol, opened, newest = Signal(32), Signal(SYMBOL_BITS), Signal(), Signal()
+        m.d.sync += [
+            enters.eq(self.action == Action.ENTER.value), any_side.eq(self.action != Action.REPLACE.value),
+            side.eq(self.side), target.eq(self.target), symbol.eq(self.symbol),
+            opened.eq(self.approved), newest.eq(self.target == number),
+        ]
+        differs = Cat((row.user_ref_num ^ target) & ~enters.replicate(32),
+                      (row.symbol ^ symbol) & ~enters.replicate(SYMBOL_BITS),
+                      (row.side ^ side) & ~any_side,
+                      ~(is_open | opened & newest) & ~enters)
+        m.d.comb += [self.foreign.eq(any_of(m, differs, name="differs")), self.target_row.eq(row)]

@@ -8,9 +8,9 @@ from spec.records import INTENT, Refusal
 
 from ..records import layout
 from .lot import RoundLot
-from .products import Products, words
+from .products import Products
 from .shapes import LimitRow
-from .sums import is_negative
+from .sums import is_less
 
 _MAX_QUANTITY = 1_000_000  #: shares; OUCH 5.0, section 2.1
 CHECKS = (Refusal.FEED_GAP, Refusal.TRADING_STATE, Refusal.RESTRICTED, Refusal.ORDER_QUANTITY, Refusal.ROUND_LOT,
@@ -21,22 +21,23 @@ CHECKS = (Refusal.FEED_GAP, Refusal.TRADING_STATE, Refusal.RESTRICTED, Refusal.O
 class OrderChecks(wiring.Component):
     """Compares an intent with its symbol's limits.
 
-    Latency: ``quantity`` one cycle before ``intent`` and ``limit``, ``fails`` and ``notional`` one cycle after. II = 1.
-    Behind the registers in ``fails`` stand at most two levels and one carry chain.
+    Latency: ``quantity`` and ``prices`` one cycle before ``intent``, ``limit`` and ``notional``, ``fails`` one cycle
+    after. II = 1. Behind the registers in ``fails`` stand at most two levels and one carry chain.
 
     Members
     -------
-    quantity
-        Of the intent in the next cycle.
+    quantity, prices
+        Of the intent in the next cycle; by side.
     intent, limit
         To be judged.
     fails
         By check, in the order of ``CHECKS``.
     notional
-        Two words that add up to quantity x price.
+        With the intent: two words that add up to quantity x price.
     """
 
     quantity: In(32)
+    prices: In(32).array(2)
     intent: In(layout(INTENT))
     limit: In(LimitRow)
     fails: Out(len(CHECKS))
@@ -50,10 +51,11 @@ class OrderChecks(wiring.Component):
         m.d.comb += [
             lot.quantity.eq(self.quantity),
             lot.lot.eq(limit.lot),
-            products.quantity.eq(intent.quantity),
-            *(getattr(products, name).eq(intent[name]) for name in ("price", "reference")),
+            products.quantity.eq(self.quantity),
+            *(mine.eq(price) for mine, price in zip(products.prices, self.prices, strict=True)),
+            *(getattr(products, name).eq(intent[name]) for name in ("side", "reference")),
             *(getattr(products, name).eq(limit[name]) for name in ("up", "down")),
-            *(word.eq(half) for word, half in zip(self.notional, words(products.notional), strict=True)),
+            *(word.eq(half) for word, half in zip(self.notional, products.notional, strict=True)),
         ]
         price, reference = intent.price, intent.reference
         at_once = {
@@ -63,6 +65,7 @@ class OrderChecks(wiring.Component):
             Refusal.ORDER_QUANTITY: (intent.quantity < limit.min_quantity) | (intent.quantity > limit.max_quantity)
             | (intent.quantity >= _MAX_QUANTITY),
             Refusal.ORDER_PRICE: price == 0,
+            Refusal.ORDER_NOTIONAL: is_less(m, [limit.max_notional], products.notional, name="notional"),
             Refusal.NO_REFERENCE: reference == 0,
             Refusal.ABSOLUTE_COLLAR: (reference != 0) & ((price > reference + limit.collar_absolute)
                                                          | (reference > price + limit.collar_absolute)),
@@ -74,15 +77,8 @@ class OrderChecks(wiring.Component):
             failed[check] = Signal(name=check.name.lower())
             m.d.sync += failed[check].eq(fails)
 
-        referenced, max_notional = Signal(), Signal.like(limit.max_notional)
-        m.d.sync += [referenced.eq(reference != 0), max_notional.eq(limit.max_notional)]
-        scaled, above, below = (words(halves) for halves in (products.scaled, products.above, products.below))
-
-        def exceeds(left, right, name) -> Value:
-            return is_negative(m, *((word, 1) for word in right), *((word, -1) for word in left), name=name)
-
         failed[Refusal.ROUND_LOT] = lot.fails
-        failed[Refusal.PRICE_COLLAR] = referenced & (exceeds(scaled, above, "above") | exceeds(below, scaled, "below"))
-        failed[Refusal.ORDER_NOTIONAL] = exceeds(self.notional, [max_notional], "notional")
+        failed[Refusal.PRICE_COLLAR] = (is_less(m, products.above, [products.scaled], name="above")
+                                        | is_less(m, [products.scaled], products.below, name="below"))
         m.d.comb += self.fails.eq(Cat(failed[check] for check in CHECKS))
         return m

@@ -34,17 +34,16 @@ class Rate(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        limited, latest, rate, now = Signal(), Signal(TIME_BITS + 1), Signal.like(self.rate_ns), Signal(TIME_BITS)
+        latest, rate, now = Signal(TIME_BITS + 1), Signal.like(self.rate_ns), Signal(TIME_BITS)
         from_now = Signal(TIME_BITS)
         m.d.sync += [
-            limited.eq(self.rate_ns != 0),
-            latest.eq(self.time + self.burst_ns),
+            latest.eq(Mux(self.rate_ns == 0, -1, self.time + self.burst_ns)),
             rate.eq(self.rate_ns),
             now.eq(self.time),
             from_now.eq(self.time + self.rate_ns),
         ]
         m.d.comb += [
-            self.fails.eq(limited & (self.full_at > latest)),
+            self.fails.eq(self.full_at > latest),
             self.next.eq(Mux(self.full_at > now, self.full_at + rate, from_now)),
         ]
         return m

@@ -28,7 +28,7 @@ class Fill(data.Struct):
 
 
 class Replies(wiring.Component):
-    """Takes one reply after the other, each in about a dozen cycles.
+    """Takes one reply every 15 cycles, and waits one more where an update comes just when an execution is to be valued.
 
     In cycle ``commit`` all of its effects begin: the next intent is the first to see them. Its ``positions`` record is
     there two cycles later.
@@ -81,15 +81,16 @@ class Replies(wiring.Component):
 
         # Whether a number has something left is said by its row; how much, by what replies wrote, if that is its own.
         found = Signal(_Found)
-        looked = Signal(32)
-        m.d.sync += looked.eq(self.look)
+        look, looked = Signal(32), Signal(32)
+        m.d.sync += looked.eq(look)
         written = left.read_data[0]
         own = written.any & (written.user_ref_num == looked)
         m.d.comb += [
+            self.look.eq(look),
             found.open.eq(self.look_open),
             found.row.eq(self.look_row),
             found.remaining.eq(Mux(own, written.shares, self.look_row.quantity)),
-            left.read_address[0].eq(self.look),
+            left.read_address[0].eq(look),
             self.ready.eq(left.ready),
         ]
 
@@ -99,8 +100,10 @@ class Replies(wiring.Component):
         ends, ends_original = Signal(), Signal()
         notional = [Signal(64, name=f"notional_{of}") for of in ("released", "original", "executed")]
         adjustment = Signal(Adjusted)
-        rejects = Signal(17)
+        again = Signal(16, init=1)  # rejects in a row, were there one more; the greatest stands for all above
+        left_factor, right_factor = Signal(32), Signal(32)
         m.d.comb += [
+            multiplier.left.eq(left_factor), multiplier.right.eq(right_factor),
             self.adjust_symbol.eq(order.row.symbol), self.look_symbol.eq(order.row.symbol),
             self.adjustment.eq(adjustment), self.kind.eq(reply.kind),
             self.close_number.eq(reply.user_ref_num), self.close_replaced_number.eq(reply.original),
@@ -108,12 +111,14 @@ class Replies(wiring.Component):
         ]
         with m.FSM() as fsm:
             with m.State("WAIT"):
-                m.d.comb += [self.look.eq(self.replies.payload.user_ref_num), self.replies.ready.eq(1)]
-                m.d.sync += reply.eq(self.replies.payload)
+                m.d.comb += self.replies.ready.eq(1)
+                m.d.sync += [reply.eq(self.replies.payload), look.eq(self.replies.payload.user_ref_num)]
                 with m.If(self.replies.valid):
-                    m.next = "FIND"
+                    m.next = "LOOK"
+            with m.State("LOOK"):
+                m.d.sync += look.eq(reply.original)
+                m.next = "FIND"
             with m.State("FIND"):
-                m.d.comb += self.look.eq(reply.original)
                 m.d.sync += order.eq(found)
                 m.next = "FIND_ORIGINAL"
             with m.State("FIND_ORIGINAL"):
@@ -140,16 +145,18 @@ class Replies(wiring.Component):
                 ]
                 m.next = "MULTIPLY_RELEASED"
             with m.State("MULTIPLY_RELEASED"):
-                m.d.comb += [multiplier.left.eq(released), multiplier.right.eq(order.row.price)]
-                m.d.sync += [stays.eq(remaining - released)]
+                m.d.sync += [left_factor.eq(released), right_factor.eq(order.row.price), stays.eq(remaining - released)]
                 m.next = "MULTIPLY_ORIGINAL"
             with m.State("MULTIPLY_ORIGINAL"):
-                m.d.comb += [multiplier.left.eq(Mux(ends_original, original.remaining, 0)),
-                             multiplier.right.eq(original.row.price)]
-                m.d.sync += ends.eq(order.open & (stays == 0))
+                m.d.sync += [
+                    left_factor.eq(Mux(ends_original, original.remaining, 0)), right_factor.eq(original.row.price),
+                    ends.eq(order.open & (stays == 0)),
+                ]
                 m.next = "MULTIPLY_EXECUTED"
             with m.State("MULTIPLY_EXECUTED"):
-                m.d.comb += [multiplier.left.eq(executed), multiplier.right.eq(reply.price)]
+                m.d.sync += [left_factor.eq(executed), right_factor.eq(reply.price)]
+                m.next = "TAKE_RELEASED"
+            with m.State("TAKE_RELEASED"):
                 m.d.sync += notional[0].eq(multiplier.product)
                 m.next = "TAKE_ORIGINAL"
             with m.State("TAKE_ORIGINAL"):
@@ -162,7 +169,7 @@ class Replies(wiring.Component):
                 self._add(m, adjustment, order, original, released, executed, notional, ends, ends_original)
                 m.next = "COMMIT"
             with m.State("COMMIT"):
-                self._commit(m, reply, order, stays, ends, ends_original, left, rejects, is_kind)
+                self._commit(m, reply, order, stays, ends, ends_original, left, again, is_kind)
                 m.next = "REPORT"
             with m.State("REPORT"):
                 with m.If(ends_original):  # so that a later reply about it finds nothing left
@@ -176,7 +183,7 @@ class Replies(wiring.Component):
                 with m.If(self.fill.ready | ~self.fill.valid):
                     m.next = "WAIT"
         with m.If(self.forget):
-            m.d.sync += rejects.eq(0)
+            m.d.sync += again.eq(1)
         self._report(m, reply, order, adjustment, stays, fsm.ongoing("REPORT"))
         return m
 
@@ -196,11 +203,9 @@ class Replies(wiring.Component):
             adjustment.orders.eq(ends + ends_original),
         ]
 
-    def _commit(self, m, reply, order, stays, ends, ends_original, left, rejects, is_kind):
+    def _commit(self, m, reply, order, stays, ends, ends_original, left, again, is_kind):
         rejected = order.open & is_kind(Reply.REJECTED)
-        again = Signal.like(rejects)
         m.d.comb += [
-            again.eq(rejects + 1),
             self.commit.eq(1),
             self.close.eq(ends),
             self.close_replaced.eq(ends_original),
@@ -212,9 +217,9 @@ class Replies(wiring.Component):
         with m.Elif(rejected & (self.max_rejects != 0) & (again >= self.max_rejects)):
             m.d.comb += self.cause.eq(Cause.REJECTS)
         with m.If(rejected):
-            m.d.sync += rejects.eq(Mux(again[-1], rejects, again))
+            m.d.sync += again.eq(again + ~again.all())
         with m.Elif(order.open & is_kind(Reply.ACCEPTED, Reply.REPLACED)):
-            m.d.sync += rejects.eq(0)
+            m.d.sync += again.eq(1)
 
     def _report(self, m, reply, order, adjustment, stays, now):
         """In the cycle after the commit what was approved is looked at, and in the next the record is there."""
