@@ -37,14 +37,14 @@ _RULE = re.compile(r"=+( +=+)+ *")
 
 def declared(design: Design) -> dict[str, int]:
     """Cycles that the gateware promises, by row."""
-    from hdl.order import Encode, Transmit
+    from hdl.order import Transmit, encoder
 
     cycles = {stage: _gateware(stage).LATENCY for stage in ("feed", "book", "indicators", "risk")}
     with warnings.catch_warnings():  # made to be asked, not to be built
         warnings.simplefilter("ignore", UnusedElaboratable)
         cycles["strategy"] = build.component("strategy", design).LATENCY  # depends on the signal
         gc.collect()
-    cycles |= {"vwap quotient": _gateware("indicators").VWAP_LATENCY, "encode": Encode.LATENCY,
+    cycles |= {"vwap quotient": _gateware("indicators").VWAP_LATENCY, "encode": encoder(design).LATENCY,
                TRANSMIT: Transmit.LATENCY}
     hot = ("feed", "book", "strategy", "risk", "encode", TRANSMIT)
     return cycles | {TICK_TO_TRADE: sum(cycles[stage] for stage in hot)}
