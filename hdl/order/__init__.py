@@ -102,6 +102,7 @@ class Order(wiring.Component):
         connect(m, flipped(self.begin), encode.begin)
         connect(m, flipped(self.service), transmit.service)
         connect(m, flipped(self.again), transmit.again)
+        connect(m, encode.sums, transmit.sums)
         connect(m, transmit.sent, flipped(self.sent))
         connect(m, transmit.tx, flipped(self.tx))
 
@@ -126,7 +127,6 @@ class Order(wiring.Component):
             connect(m, encode.texts, texts.entries)
             connect(m, texts.head, packer.texts)
             connect(m, packer.beats, transmit.beats)
-            connect(m, encode.sums, transmit.sums)
             m.d.comb += [
                 encode.time.eq(self.time),
                 encode.admitted.eq(none & packer.idle),

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from ..pipeline import delay
 
 _GROUP = 6  #: words added at a time: three levels of carry-save and one chain
-TEXT_SUM_BITS = 17  #: of a message's sum that comes from elsewhere
+PAYLOAD_SUM_BITS = 20  #: of the sum of 16 words
 
 
 def ones_complement_sum(octets: bytes) -> int:
@@ -37,37 +37,35 @@ def add(m: Module, words: list[Value], name: str) -> Value:
 
 
 class Checksum(wiring.Component):
-    """Sums payload and header of a segment, and inverts.
+    """Sums a segment's header, adds the sum of its payload, and inverts.
 
-    Latency: ``LATENCY`` cycles for ``checksum``, one less for ``payload_sum``. II = 1.
+    Latency: ``LATENCY`` cycles. II = 1.
 
     Parameters
     ----------
-    header, payload : int
-        Number of 16-bit words. Without ``payload`` all of its sum is ``extra``.
+    header : int
+        Number of 16-bit words.
 
     Members
     -------
     take
         Sum what follows, as it stands.
-    header, payload
-        Words in host order, pseudo-header among the first.
-    extra
-        Sum of payload that is not in ``payload``, as it stands ``EXTRA`` cycles later.
-    checksum
-        Of what was taken last, ``LATENCY`` cycles ago or longer.
-    payload_sum
-        One's complement sum of ``payload`` and ``extra``, not inverted.
+    header
+        Words in host order, pseudo-header among them.
+    payload
+        Sum of the payload's words, as it stands ``PAYLOAD`` cycles later.
+    checksum, payload_sum
+        Of what was taken last, ``LATENCY`` cycles ago or longer; and of its payload alone, not inverted.
     """
 
-    LATENCY, EXTRA = 5, 2
+    LATENCY, PAYLOAD = 5, 2
 
-    def __init__(self, *, header: int, payload: int):
-        if not 1 <= header <= _GROUP**2 or not 0 <= payload <= _GROUP**2:
-            raise ValueError(f"header and payload must be up to {_GROUP**2} words, not {header!r} and {payload!r}")
+    def __init__(self, *, header: int):
+        if not 1 <= header <= _GROUP**2:
+            raise ValueError(f"header must be up to {_GROUP**2} words, not {header!r}")
         super().__init__({
-            "take": In(1), "header": In(16).array(header), "payload": In(16).array(payload), "extra": In(TEXT_SUM_BITS),
-            "checksum": Out(16), "payload_sum": Out(16),
+            "take": In(1), "header": In(16).array(header), "payload": In(PAYLOAD_SUM_BITS), "checksum": Out(16),
+            "payload_sum": Out(16),
         })
 
     def elaborate(self, platform):
@@ -79,27 +77,18 @@ class Checksum(wiring.Component):
                 m.d.sync += held.eq(value)
             return held
 
-        def total(words, name) -> Value:
-            """Two cycles."""
-            if not words:
-                return C(0, 1)
-            groups = [words[i : i + _GROUP] for i in range(0, len(words), _GROUP)]
-            words = [register(add(m, group, f"{name}_{i}"), f"{name}_{i}", self.take)
-                     for i, group in enumerate(groups)]
-            return register(add(m, words, f"{name}_all"), f"{name}_total")
-
-        header, payload = (total(list(words), name) for words, name in (
-            (self.header, "header"), (self.payload, "payload")))
-
         def folded(value, name) -> Value:
             """Two end-around carries: the first leaves at most one more."""
             once = register((value[:16] + value[16:])[:17], f"{name}_once")
             return register((once[:16] + once[16])[:16], f"{name}_folded")
 
-        comes = delay(m, self.take, self.EXTRA, name="take", reset=True)
-        extra = Mux(comes, self.extra, register(self.extra, "extra", comes))
-        whole = register(add(m, [header, payload, extra], "whole"), "whole")
-        own = register(payload + extra, "own")
+        words = list(self.header)
+        groups = [words[i : i + _GROUP] for i in range(0, len(words), _GROUP)]
+        sums = [register(add(m, group, f"header_{i}"), f"header_{i}", self.take) for i, group in enumerate(groups)]
+        header = register(add(m, sums, "header_all"), "header_total")
+        comes = delay(m, self.take, self.PAYLOAD, name="take", reset=True)
+        payload = Mux(comes, self.payload, register(self.payload, "payload", comes))
+        whole, own = register(header + payload, "whole"), register(payload, "own")
         m.d.comb += [
             self.payload_sum.eq(folded(own, "payload")),
             self.checksum.eq(~folded(whole, "whole")),

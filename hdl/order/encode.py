@@ -8,7 +8,9 @@ from spec.config import Design
 from spec.records import ADMIN, DECISION, ORDER
 
 from ..link import BEGIN, Header
+from ..pipeline import delay
 from ..records import layout, records
+from .checksum import PAYLOAD_SUM_BITS
 from .ouch import Ouch
 
 
@@ -36,11 +38,13 @@ class Encode(wiring.Component):
         One record per message, in order.
     payload
         With it: its octets, zero past its length.
+    sums
+        ``SUM`` cycles later: of its octets in 16-bit words, carries not yet added around the end.
     next_sequence, next_msg_seq_num
         Of the next message.
     """
 
-    LATENCY = 1
+    LATENCY, SUM = 1, 2
 
     def __init__(self, *, design: Design):
         self._design = design
@@ -50,7 +54,9 @@ class Encode(wiring.Component):
             "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
             "begin": In(BEGIN), "header": In(Header), "accepted": Out(1), "coming": Out(1),
             "orders": Out(records(ORDER)),
-            "payload": Out(8 * self.octets), "next_sequence": Out(32), "next_msg_seq_num": Out(32),
+            "payload": Out(8 * self.octets),
+            "sums": Out(stream.Signature(PAYLOAD_SUM_BITS, always_ready=True)), "next_sequence": Out(32),
+            "next_msg_seq_num": Out(32),
         })
 
     def elaborate(self, platform):
@@ -65,6 +71,8 @@ class Encode(wiring.Component):
             self.accepted.eq(approved | asked), self.coming.eq(self.accepted),
             ouch.decision.eq(decision), ouch.admin.eq(self.admin.payload), ouch.is_admin.eq(~self.decisions.valid),
             self.payload.eq(ouch.payload),
+            self.sums.valid.eq(delay(m, self.orders.valid, self.SUM, name="sum_valid", reset=True)),
+            self.sums.payload.eq(ouch.sum),
             self.next_sequence.eq(sequence),
         ]
         m.d.sync += self.orders.valid.eq(self.coming)

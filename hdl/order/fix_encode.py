@@ -13,7 +13,7 @@ from ..link import BEGIN, Header
 from ..pipeline import delay
 from ..records import layout, records
 from ..time import Time
-from .checksum import TEXT_SUM_BITS, add
+from .checksum import PAYLOAD_SUM_BITS, add
 from .decimal import DIGITS, Decimal
 from .fix_message import CHECKSUM, PRICED, TIME, Kind, Message
 from .msg_seq_num import MsgSeqNum
@@ -111,7 +111,7 @@ class FixEncode(wiring.Component):
             "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
             "time": In(Time), "begin": In(BEGIN), "header": In(Header), "accepted": Out(1), "coming": Out(1),
             "orders": Out(records(ORDER)), "texts": Out(stream.Signature(Text, always_ready=True)),
-            "sums": Out(stream.Signature(TEXT_SUM_BITS, always_ready=True)), "next_sequence": Out(32),
+            "sums": Out(stream.Signature(PAYLOAD_SUM_BITS, always_ready=True)), "next_sequence": Out(32),
             "next_msg_seq_num": Out(32),
         })
 
@@ -375,7 +375,7 @@ class FixEncode(wiring.Component):
         # They begin four octets before the end: the two outer ones are high octets if that is an even place.
         by_place = Mux(delay(m, c6["length"][0], 1, name="length_odd_7"), Cat(outer, inner), Cat(inner, outer))
         words, by_place = _reg(m, words, "words_8"), _reg(m, by_place, "checksum_words_8")
-        m.d.comb += self.sums.payload.eq(_reg(m, (words + by_place)[:TEXT_SUM_BITS], "words_9"))
+        m.d.comb += self.sums.payload.eq(_reg(m, words + by_place, "words_9"))
         return _reg(m, Cat(Cat(digit, C(0, 4))[:4] for digit in digits), "checksum_8")
 
 

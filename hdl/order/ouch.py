@@ -1,7 +1,7 @@
 """OUCH 5.0 messages in SoupBinTCP packets (SoupBinTCP 3.00, section 2.3), octet by octet."""
 
 from amaranth import *
-from amaranth.lib import memory, wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec import ouch, soupbintcp, wire
@@ -10,9 +10,13 @@ from spec.records import ADMIN, DECISION, Action
 
 from ..records import layout
 from ..wire import to_octets
+from .checksum import PAYLOAD_SUM_BITS, add, ones_complement_sum
 
 _PACKET = soupbintcp.HEADER.length
 _ALL = 0  #: new intended size of an order that is cancelled (OUCH 5.0, section 2.3)
+
+
+_CODES = {"O": Action.ENTER, "U": Action.REPLACE, "X": Action.CANCEL}
 
 
 def hexadecimal(nibble: Value) -> Value:
@@ -42,6 +46,8 @@ class Ouch(wiring.Component):
         Octets, in the same cycle.
     payload
         One cycle later: zero past the length.
+    sum
+        Three cycles later: of the payload's 16-bit words, carries not yet added around the end.
     """
 
     def __init__(self, *, design: Design):
@@ -62,15 +68,18 @@ class Ouch(wiring.Component):
         self.octets = max(map(len, self._constant.values()))
         super().__init__({
             "decision": In(layout(DECISION)), "admin": In(layout(ADMIN)), "is_admin": In(1), "length": Out(16),
-            "payload": Out(8 * self.octets),
+            "payload": Out(8 * self.octets), "sum": Out(PAYLOAD_SUM_BITS),
         })
 
     def elaborate(self, platform):
         m = Module()
         decision, prefix = self.decision, len(self._design.order.cl_ord_id_prefix)
         # Read in the cycle of the decision, so that the name stands beside the registers.
-        stocks = [int.from_bytes(symbol.stock_octets, "little") for symbol in self._design.symbols]
-        m.submodules.stocks = rom = memory.Memory(shape=64, depth=max(2, len(stocks)), init=stocks)
+        at = _PACKET + ouch.CLIENT["O"]["symbol"].offset
+        stocks = [{"octets": int.from_bytes(symbol.stock_octets, "little"),
+                   "sum": ones_complement_sum(bytes(at % 2) + symbol.stock_octets)} for symbol in self._design.symbols]
+        m.submodules.stocks = rom = memory.Memory(shape=data.StructLayout({"octets": 64, "sum": 16}),
+                                                  depth=max(2, len(stocks)), init=stocks)
         stock = rom.read_port()
         m.d.comb += stock.addr.eq(decision.symbol)
 
@@ -84,17 +93,18 @@ class Ouch(wiring.Component):
             "original_user_ref_num": to_octets(held.target, 4),
             "side": Mux(held.side, Mux(held.short, C(ord("T"), 8), C(ord("S"), 8)), C(ord("B"), 8)),
             "quantity": to_octets(held.quantity, 4),
-            "symbol": stock.data,
+            "symbol": stock.data.octets,
             "price": to_octets(held.price, 8),
             "cl_ord_id": Cat(C(0, 8 * prefix),
                              *(hexadecimal(held.user_ref_num.word_select(i, 4)) for i in reversed(range(8)))),
         }
         octets = C(0, 8 * self.octets)
-        for code, each in (("O", Action.ENTER), ("U", Action.REPLACE), ("X", Action.CANCEL)):
+        for code, each in _CODES.items():
             fields = dict(values)
             if each is Action.CANCEL:
                 fields = {"user_ref_num": values["original_user_ref_num"]}
             octets = octets | Mux(action[each.value], self._filled(each, ouch.CLIENT[code], fields), 0)
+        self._add_up(m, held, kind, action, values["side"], stock.data.sum)
         admin = Cat(C(0, 8), C(1, 8), kind)  # no message: length 1
         m.d.comb += [
             self.payload.eq(Mux(action.any(), octets, admin)),
@@ -102,6 +112,50 @@ class Ouch(wiring.Component):
                 C(len(self._constant[each]), 16) for each in (*Action, Action.CANCEL))[decision.action])),
         ]
         return m
+
+    def _add_up(self, m, held, kind, action, side, stock_sum) -> None:
+        """The sum, field by field: what stands at an odd place has the octets of its words exchanged."""
+        def registered(value, name) -> Signal:
+            signal = Signal(len(value), name=name)
+            m.d.sync += signal.eq(value)
+            return signal
+
+        def where(name: str, skip: int = 0, **renamed: str) -> list[Value]:
+            """Is the field there, and is it at an even, at an odd place?"""
+            found = [C(0, 1), C(0, 1)]
+            for code, each in _CODES.items():
+                field = renamed.get(code, name)
+                if field and field in ouch.CLIENT[code]:
+                    odd = (_PACKET + ouch.CLIENT[code][field].offset + skip) % 2
+                    found[odd] = found[odd] | action[each.value]
+            return found
+
+        def words(value, places) -> list[Value]:
+            even, odd = places
+            halves = [value[:16], value[16:]]
+            return [Mux(even, half, 0) | Mux(odd, Cat(half[8:], half[:8]), 0) for half in halves]
+
+        target = where("original_user_ref_num", X="user_ref_num")
+        references = words(held.user_ref_num, where("user_ref_num", X="")) + words(held.target, target)
+        numbers = words(held.quantity, where("quantity", X="")) + words(held.price, where("price"))
+        constant = Mux(action.any(), 0, ones_complement_sum(_packet("\0")))
+        for each, octets in self._constant.items():
+            constant = constant | Mux(action[each.value], ones_complement_sum(octets), 0)
+        enters = action[Action.ENTER.value]
+        assert not (_PACKET + ouch.CLIENT["O"]["side"].offset) % 2 and not soupbintcp.HEADER["type"].offset % 2
+        character = Mux(enters, side, Mux(action.any(), 0, kind))
+        digits = [hexadecimal(held.user_ref_num.word_select(i, 4)) for i in reversed(range(8))]
+        first, second = (registered(add(m, digits[i::2], f"digits_{i}"), f"digits_sum_{i}") for i in range(2))
+        even, odd = (registered(at, f"digits_{name}") for at, name in zip(
+            where("cl_ord_id", skip=len(self._design.order.cl_ord_id_prefix)), ("even", "odd"), strict=True))
+        high, low = Mux(even, first, Mux(odd, second, 0)), Mux(even, second, Mux(odd, first, 0))
+        parts = [
+            registered(add(m, references, "references"), "references_sum"),
+            registered(add(m, numbers, "numbers"), "numbers_sum"),
+            registered(add(m, [constant, Cat(C(0, 8), character), Mux(enters, stock_sum, 0)], "rest"), "rest_sum"),
+            Cat(C(0, 8), high), low,
+        ]
+        m.d.comb += self.sum.eq(registered(add(m, parts, "all")[:PAYLOAD_SUM_BITS], "all_sum"))
 
     def _filled(self, action: Action, message: wire.Layout, values: dict[str, Value]) -> Value:
         """The constant octets of an action with the fields that differ."""

@@ -15,8 +15,8 @@ from spec.records import ORDER
 from ..link import SENT, Header, Service
 from ..pipeline import delay
 from ..records import records
-from ..wire import TX, big_endian, to_octets
-from .checksum import TEXT_SUM_BITS, Checksum, ones_complement_sum
+from ..wire import TX, to_octets
+from .checksum import PAYLOAD_SUM_BITS, Checksum, ones_complement_sum
 from .packer import LANES, Beats
 from .queue import Queue
 
@@ -47,7 +47,7 @@ class Transmit(wiring.Component):
     octets : int
         Of payload, at most.
     packed : bool
-        A message's octets do not come with it, but as ``beats``, and their sum as ``sums``.
+        A message's octets do not come with it, but as ``beats``.
 
     Members
     -------
@@ -55,9 +55,11 @@ class Transmit(wiring.Component):
         ``orders`` has a message in the next cycle.
     orders, payload
         To be sent, with the octets, or without those if they are packed.
-    sums, beats
-        If packed: of every message, in order. A sum ``Checksum.EXTRA`` cycles after the message; the first beat in time
-        for its place in a frame that begins with the message, and then one in every cycle.
+    sums
+        Of the octets of each message, ``Checksum.PAYLOAD`` cycles after it.
+    beats
+        If packed: octets of all messages, aligned to their frames. The first in time for its place in a frame that
+        begins with the message, and then one in every cycle.
     service, again
         Frames that carry nothing new, and the payload of those that have any: beats that follow one another.
     header
@@ -87,9 +89,10 @@ class Transmit(wiring.Component):
         self._segment = data.StructLayout({
             "sequence": 32, "length": 16, "acknowledgment": 32, "window": 16, "ts_value": 32, "ts_echo": 32,
         } | ({} if packed else {"payload": 8 * octets}))
-        payload = {"beats": In(stream.Signature(Beats)), "sums": In(stream.Signature(TEXT_SUM_BITS, always_ready=True))}
-        super().__init__((payload if packed else {"payload": In(8 * octets)}) | {
+        payload = {"beats": In(stream.Signature(Beats))} if packed else {"payload": In(8 * octets)}
+        super().__init__(payload | {
             "coming": In(1), "orders": In(records(ORDER)),
+            "sums": In(stream.Signature(PAYLOAD_SUM_BITS, always_ready=True)),
             "service": In(stream.Signature(Service)), "again": In(stream.Signature(64)), "header": In(Header),
             "tx": Out(TX), "started": Out(1), "waiting": Out(range(self._depth + 1)), "sent": Out(SENT),
             "idle": Out(1), "frame_sent": Out(1), "acknowledgment_sent": Out(1), "retransmission_sent": Out(1),
@@ -132,14 +135,18 @@ class Transmit(wiring.Component):
         m.d.comb += taken.eq(Mux(takes_service, of_service, queue.head.payload.as_value()))
         current, again = Signal(self._segment), Signal()
         takes = queue.head.ready | takes_service
-        extra = self._extra(m, queue.head.ready, takes_service)
         with m.If(takes):
             m.d.sync += [current.eq(taken), again.eq(takes_service)]
-        checksum = self._sum(m, takes, taken, extra)
-        end, last, keep, has_payload = self._ends(m, taken, takes, beats)
+        has_any = ~takes_service | (service.length != 0)
+        checksum = self._sum(m, takes, taken, has_any)
+        m.d.comb += checksum.payload.eq(self._payload_sum(m, queue.head.ready, takes_service))
+        push = Signal()
+        with m.If(takes):
+            m.d.sync += push.eq(has_any)
+        end, last, keep, has_payload = self._ends(m, current.length, beats)
 
         # Beats.
-        whole, own = self._octets_of(m, current, checksum, beats)
+        whole, own = self._octets_of(m, current, push, checksum, beats)
         payload_beats = range(self._header // LANES, beats)
         carries = reduce(or_, (beat[b] & has_payload[b] for b in payload_beats))
         tx, is_last = self.tx.payload, (beat & last).any() & ~first
@@ -178,70 +185,55 @@ class Transmit(wiring.Component):
         ]
         return m
 
-    def _extra(self, m, takes_message, takes_service):
-        """What the sum of the payload lacks, ``Checksum.EXTRA`` cycles after either is taken."""
-        late = Checksum.EXTRA
+    def _payload_sum(self, m, takes_message, takes_service):
+        """``Checksum.PAYLOAD`` cycles after either is taken."""
+        late = Checksum.PAYLOAD
         again = delay(m, Mux(takes_service, self.service.payload.sum, 0), late, name="service_sum")
-        if not self._packed:
-            return again
-        m.submodules.sums = sums = Queue(shape=TEXT_SUM_BITS, depth=self._depth)
+        m.submodules.sums = sums = Queue(shape=PAYLOAD_SUM_BITS, depth=self._depth)
         m.d.comb += [
             sums.entries.valid.eq(self.sums.valid), sums.entries.payload.eq(self.sums.payload),
             sums.head.ready.eq(delay(m, takes_message, late, name="takes_message", reset=True)),
         ]
         return Mux(sums.head.ready, sums.head.payload, again)
 
-    def _sum(self, m, takes, taken, extra):
+    def _sum(self, m, takes, taken, push):
         """TCP's checksum, of what is taken in this cycle."""
         order = self._design.order
         source, destination = (IPv4Address(address).packed for address in (
             order.source_address, order.destination_address))
         constant = ones_complement_sum(
             source + destination + bytes([0, ethernet.PROTOCOL_TCP]) + order.destination_port.to_bytes(2, "big")
-            + bytes(self._options))
-        length = Signal(16)
-        m.d.comb += length.eq(taken.length + ethernet.TCP.length + len(self._options))
-        words = [C(constant, 16), length, self.header.source_port, self._flags(taken), taken.window]
+            + (ethernet.TCP.length + len(self._options)).to_bytes(2, "big") + bytes(self._options))
+        words = [C(constant, 16), taken.length, self.header.source_port, self._flags(push), taken.window]
         stamps = (taken.ts_value, taken.ts_echo) if self._options else ()
         for value in (taken.sequence, taken.acknowledgment, *stamps):
             words += [value[:16], value[16:]]
-        payload = []
-        if not self._packed:
-            octets = Cat(taken.payload, C(0, 8))
-            payload = [big_endian(octets.word_select(i, 16)) for i in range(-(-self._octets // 2))]
-        m.submodules.checksum = checksum = Checksum(header=len(words), payload=len(payload))
+        m.submodules.checksum = checksum = Checksum(header=len(words))
         m.d.comb += [
-            checksum.take.eq(takes),
-            *(port.eq(word) for port, word in zip(checksum.header, words, strict=True)),
-            *(port.eq(word) for port, word in zip(checksum.payload, payload, strict=True)),
-            checksum.extra.eq(extra),
-        ]
+            checksum.take.eq(takes), *(port.eq(word) for port, word in zip(checksum.header, words, strict=True))]
         return checksum
 
-    def _flags(self, segment) -> Value:
+    def _flags(self, push) -> Value:
         """Data offset and flags: push what has to be handed on."""
         words = (ethernet.TCP.length + len(self._options)) // _WORD
-        return Mux(segment.length != 0, C(words << 12 | ethernet.TCP_ACK | ethernet.TCP_PSH, 16),
-                   C(words << 12 | ethernet.TCP_ACK, 16))
+        return C(words << 12 | ethernet.TCP_ACK, 16) | Mux(push, ethernet.TCP_PSH, 0)
 
-    def _ends(self, m, taken, takes, beats):
-        """Of the frame, registered: the octet after the payload, one-hot its last beat, that one's ``keep``, and which
-        beats have payload."""
-        end, last, keep = Signal(range(self._header + self._octets + 1)), Signal(beats), Signal(LANES)
-        has_payload = Signal(beats)
-        total, least = Signal.like(end), ethernet.MIN_FRAME
-        m.d.comb += total.eq(self._header + taken.length)
-        padded = Mux(total < least, least, total)
-        with m.If(takes):
-            m.d.sync += [
-                end.eq(total),
-                last.eq(Cat((padded > LANES * b) & (padded <= LANES * (b + 1)) for b in range(beats))),
-                keep.eq(Cat((padded - 1)[:3] >= i for i in range(LANES))),
-                has_payload.eq(Cat(total > max(LANES * b, self._header) for b in range(beats))),
-            ]
+    def _ends(self, m, length, beats):
+        """Of a frame with as much payload, two cycles later: the octet after the payload, one-hot its last beat, that
+        one's ``keep``, and which beats have payload. No header ends before that."""
+        end, padded = (Signal(range(self._header + self._octets + 1), name=name) for name in ("end", "padded"))
+        last, keep, has_payload = Signal(beats), Signal(LANES), Signal(beats)
+        least = max(0, ethernet.MIN_FRAME - self._header)
+        assert self._header >= 3 * LANES
+        m.d.sync += [
+            end.eq(length + self._header), padded.eq(Mux(length < least, least, length) + self._header),
+            last.eq(Cat((padded > LANES * b) & (padded <= LANES * (b + 1)) for b in range(beats))),
+            keep.eq(Cat((padded - 1)[:3] >= i for i in range(LANES))),
+            has_payload.eq(Cat(end > max(LANES * b, self._header) for b in range(beats))),
+        ]
         return end, last, keep, has_payload
 
-    def _octets_of(self, m, current, checksum, beats):
+    def _octets_of(self, m, current, push, checksum, beats):
         """The frame's beats, and those of its payload alone; if that is packed only the beats with headers."""
         order, options = self._design.order, self._options
         link = wire.write(ethernet.ETHERNET, ethertype=ethernet.ETHERTYPE_IPV4,
@@ -251,10 +243,12 @@ class Transmit(wiring.Component):
                         protocol=ethernet.PROTOCOL_TCP, source=IPv4Address(order.source_address).packed,
                         destination=IPv4Address(order.destination_address).packed)
         tcp = wire.write(ethernet.TCP, destination_port=order.destination_port) + options
-        total, summed = Signal(16), Signal(17)
-        m.d.comb += total.eq(current.length + ethernet.IPV4.length + ethernet.TCP.length + len(options))
-        m.d.sync += summed.eq(total + ones_complement_sum(ip))
-        ip_checksum = ~(summed[:16] + summed[16])[:16]
+        beside = ethernet.IPV4.length + ethernet.TCP.length + len(options)
+        total, summed, carried = Signal(16), Signal(17), Signal(16)
+        m.d.comb += total.eq(current.length + beside)
+        m.d.sync += [summed.eq(current.length + (beside + ones_complement_sum(ip))),
+                     carried.eq(current.length + (beside + ones_complement_sum(ip) + 1))]
+        ip_checksum = ~Mux(summed[16], carried, summed[:16])
 
         octets = [C(octet, 8) for octet in link + ip + tcp]
         segment = len(link) + len(ip)
@@ -266,7 +260,7 @@ class Transmit(wiring.Component):
         put(len(link), ethernet.IPV4["total_length"], total)
         put(len(link), ethernet.IPV4["checksum"], ip_checksum)
         for name, value in (("source_port", self.header.source_port), ("sequence", current.sequence),
-                            ("acknowledgment", current.acknowledgment), ("offset_flags", self._flags(current)),
+                            ("acknowledgment", current.acknowledgment), ("offset_flags", self._flags(push)),
                             ("window", current.window), ("checksum", checksum.checksum)):
             put(segment, ethernet.TCP[name], value)
         if options:
