@@ -45,7 +45,7 @@ class Fix:
         for tag, value in ((8, fix.BEGIN_STRING), (35, code), (49, session.fix.target_comp_id),
                            (56, session.fix.sender_comp_id), (34, self._sequence)):
             message.append_pair(tag, value, header=True)
-        message.append_utc_timestamp(52, 0, header=True)
+        message.append_utc_timestamp(52, 0.0, header=True)
         message.append_pair(11, self._cl_ord_id(number))
         for tag, value in pairs:
             message.append_pair(tag, value)
