@@ -1,4 +1,7 @@
-"""The gate: value and latency of every check, just inside and just outside its limit."""
+"""The gate: when it decides, what a decision says, and when the rest of the world is seen.
+
+Every check just inside and just outside its limit, beside its golden twin: testbenches/risk.py.
+"""
 
 import random
 
@@ -6,238 +9,219 @@ import pytest
 from amaranth.sim import Simulator
 
 from hdl.risk import Risk
-from spec.config import preset
-from spec.records import DECISION, INTENT, Refusal, Side
+from spec.config import Design, preset
+from spec.limits import session_limit, symbol_limit
+from spec.records import (
+    DECISION,
+    INTENT,
+    KILL,
+    POSITION,
+    REPLY,
+    SESSION_LIMIT,
+    SESSION_LIMIT_SET,
+    SYMBOL_LIMIT,
+    SYMBOL_LIMIT_SET,
+    Action,
+    Cause,
+    Refusal,
+    Reply,
+    Side,
+)
 from testbenches.candidates import candidates_of
 
-BUY, SELL = Side.BUY, Side.SELL
-KILL, FULL = "kill", "queue_full"
-
 SMALL = preset("small")
-LIMITS = SMALL.risk.model_copy(update={"max_quantity": 1000, "max_position": 2500, "collar_bps": 500})
-DESIGN = SMALL.model_copy(update={"risk": LIMITS})
+FIRST = SMALL.order.user_ref_num
+PRICE = 1_000_000
+NOW = 1_700_000_000_000_000_000
+RECORDS = {"decisions": DECISION, "positions": POSITION, "symbol_limits_set": SYMBOL_LIMIT_SET,
+           "session_limits_set": SESSION_LIMIT_SET, "kills": KILL}
+OFFERS = {"replies": REPLY, "symbol_limits": SYMBOL_LIMIT, "session_limits": SESSION_LIMIT}
 
 
 def intent(**changes):
     """An intent that nothing is wrong with, but for ``changes``."""
-    values = {"message": 7, "timestamp": 34_200_000_000_000, "symbol": 1, "side": BUY, "quantity": 100,
-              "price": 1_000_000, "reference": 1_000_000, "collar_lower": 0, "collar_upper": 0}
+    values = {
+        "message": 7, "timestamp": 34_200_000_000_000, "symbol": 1, "action": Action.ENTER, "host": 0, "target": 0,
+        "side": Side.BUY, "quantity": 100, "price": PRICE, "reference": PRICE, "collar_lower": 0, "collar_upper": 0,
+        "bid": 0, "tradable": 1, "gap": 0, "short_restricted": 0}
     return INTENT.tuple(**values | changes)
 
 
-class Gate:
-    """A gate that can be run again: building the simulation takes longer than running it."""
+def reply(kind, user_ref_num, **changes):
+    return REPLY.tuple(**{"kind": kind, "user_ref_num": user_ref_num, "original": 0, "quantity": 0, "all": 0,
+                          "price": 0} | changes)
 
-    def __init__(self, design):
-        self.dut = Risk(design=design)
-        self.simulator = Simulator(self.dut)
-        self.simulator.add_clock(1e-6)
-        self.simulator.add_testbench(self._bench)
-        self._used = False
 
-    def run(self, schedule):
-        self._schedule, self.decisions, self.counters = schedule, {}, {}
-        if self._used:
-            self.simulator.reset()
-        self._used = True
-        self.simulator.run()
-        return self.decisions, self.counters
+def play(schedule, *, design: Design = SMALL, cycles: int = 0, announced=None):
+    """All records as {stream: {cycle: record}}, and counters. ``schedule[cycle]``: {name: value} of inputs, ``intent``
+    among them; streams are offered until they are taken. Time is ``NOW`` and the cycle. ``announced``: candidates,
+    unless they are the intent's."""
+    dut, rng = Risk(design=design), random.Random(1)
+    seen, counters = {name: {} for name in RECORDS}, {}
+    length = max(schedule, default=0) + Risk.LATENCY + 3 + cycles
+    waiting = {name: [] for name in OFFERS}
 
-    async def _bench(self, ctx):
-        dut, rng = self.dut, random.Random(1)
-        schedule = [events if type(events) is tuple else (events,) for events in self._schedule]
+    async def bench(ctx):
         await ctx.tick().until(dut.ready)
-
-        def happens(cycle):
-            """Events, and the intent among them."""
-            events = schedule[cycle] if 0 <= cycle < len(schedule) else ()
-            return events, next((e for e in events if isinstance(e, INTENT.tuple)), None)
-
-        for cycle in range(-1, len(schedule) + Risk.LATENCY + 2):
-            events, given = happens(cycle)
-            _, follows = happens(cycle + 1)
-            ctx.set(dut.kill, KILL in events)
-            ctx.set(dut.queue_full, FULL in events)
-            # The price of the other side is anything, and so is all of it where no intent follows.
+        for cycle in range(-1, length):
+            step, follows = schedule.get(cycle, {}), schedule.get(cycle + 1, {}).get("intent")
+            given = step.get("intent")
+            said = announced if announced and follows else follows
             ctx.set(dut.candidates.as_value(),
-                    candidates_of(follows, rng.getrandbits(32)) if follows else rng.getrandbits(200))
+                    candidates_of(said, rng.getrandbits(32)) if said else rng.getrandbits(200))
             ctx.set(dut.intents.valid, given is not None)
-            ctx.set(dut.intents.payload.as_value(), INTENT.pack(given) if given else 0)
-            if ctx.get(dut.decisions.valid):
-                self.decisions[cycle] = DECISION.unpack(ctx.get(dut.decisions.payload.as_value()))
+            ctx.set(dut.intents.payload.as_value(), INTENT.pack(given) if given else rng.getrandbits(INTENT.bits))
+            ctx.set(dut.time.ns, NOW + cycle)
+            for wire in ("kill", "kill_release", "session_lost", "queue_full", "no_session", "heard"):
+                ctx.set(getattr(dut, wire), step.get(wire, 0))
+            for name, record in OFFERS.items():
+                waiting[name] += [step[name]] if name in step else []
+                port = getattr(dut, name)
+                ctx.set(port.valid, bool(waiting[name]))
+                ctx.set(port.payload.as_value(), record.pack(waiting[name][0]) if waiting[name] else 0)
+                if waiting[name] and ctx.get(port.ready):
+                    waiting[name].pop(0)
+            for name, record in RECORDS.items():
+                port = getattr(dut, name)
+                if ctx.get(port.valid):
+                    seen[name][cycle] = record.unpack(ctx.get(port.payload.as_value()))
             await ctx.tick()
-        self.counters.update({name: ctx.get(dut.counters[name]) for name in dut.counters.shape().members})
+        counters.update({name: ctx.get(dut.counters[name]) for name in dut.counters.shape().members})
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return seen, counters
 
 
-_gates = {}
+def refusals(seen) -> list[Refusal]:
+    return [Refusal(decision.refusals) for _, decision in sorted(seen["decisions"].items())]
 
 
-def judge(schedule, design=DESIGN):
-    """Decisions as {cycle: Decision}, and counters, when ``schedule[cycle]`` is an intent, KILL, FULL, a tuple of
-    these, or None."""
-    if design.risk not in _gates:
-        _gates[design.risk] = Gate(design)
-    return _gates[design.risk].run(schedule)
+@pytest.mark.parametrize("design", [None, {}, SMALL.risk])
+def test_what_is_no_design(design):
+    with pytest.raises(TypeError, match="design must be a spec.config.Design, not"):
+        Risk(design=design)
 
 
-def refusals(schedule, design=DESIGN):
-    return [Refusal(decision.refusals) for _, decision in sorted(judge(schedule, design)[0].items())]
-
-
-def test_decision_follows_after_exactly_one_cycle_with_every_field():
-    given = intent(message=0xFFFF_FFFF, timestamp=(1 << 48) - 1, symbol=3, side=SELL, quantity=999)
-    seen, counters = judge([None, given, None])
-    assert Risk.LATENCY == 1
-    assert seen == {2: DECISION.tuple(given.message, given.timestamp, 3, SELL, 999, given.price, 0, -999)}
+def test_decision_follows_after_exactly_two_cycles_with_every_field():
+    given = intent(message=(1 << 32) - 1, timestamp=(1 << 48) - 1, symbol=3, side=Side.SELL, quantity=999, host=1)
+    seen, counters = play({1: {"intent": given}})
+    assert Risk.LATENCY == 2
+    assert seen["decisions"] == {3: DECISION.tuple(
+        message=given.message, decision=0, timestamp=given.timestamp, symbol=3, action=Action.ENTER, host=1, target=0,
+        side=Side.SELL, quantity=999, price=PRICE, short=1, user_ref_num=FIRST, time=NOW + 1, refusals=0,
+        exposure_long=0, exposure_short=-999)}
     assert counters == dict.fromkeys(counters, 0) | {"approved": 1}
 
 
-@pytest.mark.parametrize("changes, expected", [
-    ({"quantity": 1}, Refusal.NONE),
-    ({"quantity": 0}, Refusal.ORDER_SIZE),
-    ({"quantity": 1000}, Refusal.NONE),
-    ({"quantity": 1001}, Refusal.ORDER_SIZE),
-    ({"quantity": 2500}, Refusal.ORDER_SIZE),
-    ({"quantity": 2501}, Refusal.ORDER_SIZE | Refusal.POSITION_LIMIT),
-    ({"quantity": (1 << 32) - 1}, Refusal.ORDER_SIZE | Refusal.POSITION_LIMIT),
-    ({"side": SELL, "quantity": 2500}, Refusal.ORDER_SIZE),
-    ({"side": SELL, "quantity": 2501}, Refusal.ORDER_SIZE | Refusal.POSITION_LIMIT),
-    ({"side": SELL, "quantity": (1 << 32) - 1}, Refusal.ORDER_SIZE | Refusal.POSITION_LIMIT),
-    ({"price": 1_050_000}, Refusal.NONE),
-    ({"price": 1_050_001}, Refusal.PRICE_COLLAR),
-    ({"price": 950_000}, Refusal.NONE),
-    ({"price": 949_999}, Refusal.PRICE_COLLAR),
-    ({"price": 0}, Refusal.ORDER_SIZE | Refusal.PRICE_COLLAR),
-    ({"price": 1, "reference": 1}, Refusal.NONE),
-    ({"price": 2, "reference": 1}, Refusal.PRICE_COLLAR),
-    ({"price": (1 << 32) - 1, "reference": (1 << 32) - 1}, Refusal.NONE),
-    ({"price": (1 << 32) - 1, "reference": 1}, Refusal.PRICE_COLLAR),
-    ({"price": 1, "reference": (1 << 32) - 1}, Refusal.PRICE_COLLAR),
-    ({"price": 21, "reference": 20}, Refusal.NONE),
-    ({"price": 20, "reference": 19}, Refusal.PRICE_COLLAR),  # 1 * 10 000 > 19 * 500
-    ({"reference": 0}, Refusal.NO_REFERENCE),
-    ({"reference": 0, "price": (1 << 32) - 1}, Refusal.NO_REFERENCE),
-    ({"collar_lower": 1_000_000, "collar_upper": 1_000_000}, Refusal.NONE),
-    ({"collar_lower": 1_000_001, "collar_upper": 1_100_000}, Refusal.LULD_COLLAR),
-    ({"collar_lower": 900_000, "collar_upper": 999_999}, Refusal.LULD_COLLAR),
-    ({"collar_lower": 1_000_001, "collar_upper": 0}, Refusal.NONE),
-    ({"quantity": 0, "price": 0, "reference": 0, "collar_lower": 1, "collar_upper": 2},
-     Refusal.ORDER_SIZE | Refusal.NO_REFERENCE | Refusal.LULD_COLLAR),
-])
-def test_check(changes, expected):
-    seen, counters = judge([intent(**changes)])
-    assert {cycle: Refusal(decision.refusals) for cycle, decision in seen.items()} == {1: expected}
-    counted = {refusal.name.lower(): 1 for refusal in Refusal if refusal & expected}
-    counted["refused" if expected else "approved"] = 1
-    assert counters == dict.fromkeys(counters, 0) | counted
+def test_one_decision_per_cycle():
+    schedule = {k: {"intent": intent(message=k, symbol=k % 3, quantity=1 + k)} for k in range(40)}
+    seen, _ = play(schedule)
+    assert [(cycle, d.message, d.decision, d.user_ref_num) for cycle, d in sorted(seen["decisions"].items())] == [
+        (k + 2, k, k, FIRST + k) for k in range(40)]
+    sums = [0, 0, 0]
+    for k, decision in enumerate(seen["decisions"].values()):
+        sums[k % 3] += 1 + k
+        assert decision.exposure_long == sums[k % 3]
 
 
-@pytest.mark.parametrize("bps", [0, 1, 333, 500, 4999, 9999, 10_000])
-@pytest.mark.parametrize("reference", [1, 9999, 10_000, 123_457, (1 << 32) - 1])
-def test_price_collar_is_exact_for_every_distance(bps, reference):
-    design = DESIGN.model_copy(update={"risk": LIMITS.model_copy(update={"collar_bps": bps})})
-    distance = reference * bps // 10_000
-    prices = {p for p in (reference - distance - 1, reference - distance, reference, reference + distance,
-                          reference + distance + 1, 1, (1 << 32) - 1) if 0 < p < 1 << 32}
-    prices = sorted(prices)
-    expected = [Refusal.PRICE_COLLAR if abs(price - reference) * 10_000 > reference * bps else Refusal.NONE
-                for price in prices]
-    assert refusals([intent(price=p, reference=reference, quantity=1) for p in prices], design) == expected
-    assert Refusal.NONE in expected
+def test_every_failed_check_is_reported_and_counted():
+    given = intent(quantity=0, price=0, reference=0, collar_lower=1, collar_upper=2, gap=1, tradable=0)
+    seen, counters = play({0: {"intent": given}, 1: {"queue_full": 1, "no_session": 1}})
+    expected = (Refusal.ORDER_QUANTITY | Refusal.ORDER_PRICE | Refusal.NO_REFERENCE | Refusal.LULD_COLLAR
+                | Refusal.FEED_GAP | Refusal.TRADING_STATE | Refusal.ORDER_QUEUE_FULL | Refusal.NO_SESSION)
+    assert refusals(seen) == [expected]
+    assert counters == dict.fromkeys(counters, 0) | {"refused": 1} | {r.name.lower(): 1 for r in expected}
 
 
-@pytest.mark.parametrize("side, sign", [(BUY, 1), (SELL, -1)])
-@pytest.mark.parametrize("gap", range(5))
-def test_position_is_forwarded_at_any_distance(side, sign, gap):
-    """2 500 shares fit three times 800: the fourth and the fifth are refused, 100 more fit."""
-    steps = [800, 800, 800, 800, 101, 100, 1]
-    schedule = []
-    for quantity in steps:
-        schedule += [intent(side=side, quantity=quantity), *[None] * gap]
-    decisions = [decision for _, decision in sorted(judge(schedule)[0].items())]
-    no, limit = Refusal.NONE, Refusal.POSITION_LIMIT
-    assert [d.refusals for d in decisions] == [no, no, no, limit, limit, no, limit]
-    assert [d.position for d in decisions] == [sign * p for p in (800, 1600, 2400, 2400, 2400, 2500, 2500)]
+def test_a_cancel_carries_what_its_target_was():
+    cancel = {"action": Action.CANCEL, "quantity": 0, "price": 0}
+    steps = [intent(side=Side.SELL, quantity=70), intent(target=FIRST, **cancel), intent(target=FIRST + 1, **cancel),
+             intent(target=FIRST, symbol=2, **cancel)]
+    seen, _ = play({k: {"intent": step} for k, step in enumerate(steps)})
+    assert refusals(seen) == [0, 0, Refusal.UNKNOWN_TARGET, Refusal.UNKNOWN_TARGET]
+    fields = [(d.side, d.quantity, d.price, d.user_ref_num) for d in seen["decisions"].values()]
+    assert fields[1:3] == [(Side.SELL, 70, PRICE, FIRST + 1), (Side.BUY, 0, 0, FIRST + 2)]
 
 
-def test_from_one_limit_to_the_other():
-    steps = [(BUY, 1000), (BUY, 1000), (BUY, 500), *[(SELL, 1000)] * 5, (SELL, 1), (BUY, 1)]
-    decisions = [d for _, d in sorted(judge([intent(side=side, quantity=q) for side, q in steps])[0].items())]
-    assert [d.position for d in decisions] == [1000, 2000, 2500, 1500, 500, -500, -1500, -2500, -2500, -2499]
-    assert [bool(d.refusals) for d in decisions] == [False] * 8 + [True, False]
+@pytest.mark.parametrize("wire", ["queue_full", "no_session"])
+def test_conditions_count_as_they_stand_at_the_judgement(wire):
+    """One cycle after the intent."""
+    schedule = {k: {"intent": intent()} for k in range(4)}
+    schedule[2][wire] = 1
+    seen, _ = play(schedule)
+    assert [bool(r) for r in refusals(seen)] == [False, True, False, False]
 
 
-def test_symbols_have_positions_of_their_own():
-    steps = [(symbol, round) for round in range(3) for symbol in range(len(DESIGN.symbols))]
-    schedule = [intent(symbol=symbol, quantity=10 ** round) for symbol, round in steps]
-    positions = [d.position for _, d in sorted(judge(schedule)[0].items())]
-    assert positions == [[1, 11, 111][round] for _, round in steps]
+@pytest.mark.parametrize("wire, cause", [("kill", Cause.HOST), ("session_lost", Cause.SESSION_LOST)])
+def test_the_kill_switch_counts_from_the_next_intent_on(wire, cause):
+    schedule = {k: {"intent": intent(message=k)} for k in range(12)}
+    schedule[3][wire] = schedule[8]["kill_release"] = 1
+    seen, _ = play(schedule)
+    assert [bool(r) for r in refusals(seen)] == [False] * 4 + [True] * 5 + [False] * 3
+    assert seen["kills"] == {5: KILL.tuple(message=3, decision=4, causes=cause),
+                             10: KILL.tuple(message=8, decision=9, causes=0)}
 
 
-def test_limit_of_zero_lets_nothing_through():
-    design = DESIGN.model_copy(update={"risk": LIMITS.model_copy(update={"max_position": 0})})
-    assert refusals([intent(side=side, quantity=1) for side in (BUY, SELL)], design) == [Refusal.POSITION_LIMIT] * 2
+def test_limits_count_from_the_next_intent_on_as_a_whole():
+    other = symbol_limit(SMALL, 1)._replace(max_quantity=50, lot=8)
+    schedule = {k: {"intent": intent(message=k, quantity=52)} for k in range(8)}
+    schedule[3]["symbol_limits"] = other
+    schedule[5]["session_limits"] = session_limit(SMALL)._replace(max_open_orders=0)
+    schedule[6]["symbol_limits"] = other._replace(symbol=len(SMALL.symbols))
+    seen, counters = play(schedule)
+    both = Refusal.ORDER_QUANTITY | Refusal.ROUND_LOT
+    assert refusals(seen) == [0] * 4 + [both] * 2 + [both | Refusal.OPEN_ORDERS] * 2
+    assert seen["symbol_limits_set"] == {5: SYMBOL_LIMIT_SET.tuple(3, 4, *other)}
+    assert [*seen["session_limits_set"]] == [7] and counters["limits_set"] == 2 and counters["limits_foreign"] == 1
 
 
-def test_largest_limit():
-    design = DESIGN.model_copy(update={"risk": LIMITS.model_copy(update={"max_position": (1 << 40) - 1})})
-    assert refusals([intent(side=side, quantity=1000) for side in (SELL, BUY, BUY)], design) == [Refusal.NONE] * 3
+def test_a_reply_every_fifteen_cycles_and_all_of_it_at_once():
+    """The decision that a position names is the first that sees it: in rows, shares and counts alike."""
+    orders = 60
+    design = SMALL.model_copy(update={"risk": SMALL.risk.model_copy(update={
+        "symbol": SMALL.risk.symbol.model_copy(update={"max_long": 300, "max_open_orders": 3})})})
+    schedule = {k: {"intent": intent(message=k)} for k in range(orders)}
+    for k, each in enumerate((reply(Reply.EXECUTED, FIRST, quantity=40, price=PRICE),
+                              reply(Reply.CANCELED, FIRST, quantity=60), reply(Reply.CANCELED, FIRST + 1, all=1))):
+        schedule[10 + k]["replies"] = each
+    seen, counters = play(schedule, design=design)
+    positions = seen["positions"]
+    first, *others = positions
+    assert others == [first + 15, first + 30]
+    assert [p.message + 2 for p in positions.values()] == [*positions]
+    assert [(p.position, p.exposure_long, p.open_orders, p.remaining) for p in positions.values()] == [
+        (40, 300, 3, 60), (40, 240, 2, 0), (40, 140, 1, 0)]
+    fails = refusals(seen)
+    changes = [k for k in range(1, orders) if fails[k] != fails[k - 1]]
+    of = [p.decision for p in positions.values()]
+    assert changes == [3, of[1], of[2], of[2] + 1]
+    assert [fails[k] for k in changes] == [Refusal.POSITION_LIMIT | Refusal.SYMBOL_OPEN_ORDERS, Refusal.POSITION_LIMIT,
+                                           0, Refusal.POSITION_LIMIT]
+    assert (counters["executed"], counters["canceled"]) == (1, 2)
 
 
-def test_kill_switch_counts_from_the_next_decision_and_stays():
-    """Intent in cycle n is decided in cycle n: a pulse in cycle 2 stops the intents of 2 and later."""
-    schedule = [intent(), intent(), (intent(), KILL), intent(), None, intent()]
-    expected = [*[Refusal.NONE] * 2, *[Refusal.KILL_SWITCH] * 3]
-    assert refusals(schedule) == expected
-
-
-def test_queue_full_counts_as_it_stands_when_the_decision_is_taken():
-    schedule = [FULL, intent(), (intent(), FULL), intent(), (intent(), FULL), FULL]
-    assert refusals(schedule) == [Refusal.NONE, Refusal.ORDER_QUEUE_FULL, Refusal.NONE, Refusal.ORDER_QUEUE_FULL]
+def test_symbols_start_with_limits_of_their_own():
+    stocks = [symbol.stock for symbol in SMALL.symbols]
+    for restricted in ([], stocks[:1], stocks[1:3], stocks):
+        design = SMALL.model_copy(update={"risk": SMALL.risk.model_copy(update={"restricted": restricted})})
+        seen, _ = play({k: {"intent": intent(symbol=k)} for k in range(len(stocks))}, design=design)
+        assert refusals(seen) == [Refusal.RESTRICTED if stock in restricted else 0 for stock in stocks]
 
 
 def test_what_was_judged_is_what_is_decided_whatever_the_intent_says():
-    """An intent that its candidates did not announce sends none of its own values."""
-    dut, announced = Risk(design=DESIGN), intent(side=SELL, quantity=10)
-
-    async def bench(ctx):
-        await ctx.tick().until(dut.ready)
-        ctx.set(dut.candidates.as_value(), candidates_of(announced, 0))
-        await ctx.tick()
-        ctx.set(dut.intents.valid, 1)
-        ctx.set(dut.intents.payload.as_value(), INTENT.pack(announced._replace(
-            symbol=2, quantity=1_000_000, price=1, reference=0)))
-        await ctx.tick()
-        seen = DECISION.unpack(ctx.get(dut.decisions.payload.as_value()))
-        assert seen == DECISION.tuple(announced.message, announced.timestamp, 1, SELL, 10, 1_000_000, 0, -10)
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    """An intent that its candidates did not announce orders none of its own values."""
+    announced = intent(side=Side.SELL, quantity=10)
+    said = announced._replace(symbol=2, quantity=1_000_000, price=1)
+    seen, _ = play({1: {"intent": said}}, announced=announced)
+    decision, = seen["decisions"].values()
+    assert (decision.refusals, decision.symbol, decision.quantity, decision.price) == (0, 1, 10, PRICE)
 
 
-def test_idle_gate_decides_nothing_and_keeps_positions():
+def test_an_idle_gate_decides_nothing_and_keeps_what_is_open():
     """What lies on the payload without valid is no intent, whatever it says."""
-    dut = Risk(design=DESIGN)
-
-    async def bench(ctx):
-        await ctx.tick().until(dut.ready)
-        ctx.set(dut.candidates.as_value(), candidates_of(intent(quantity=100), 0))
-        for valid in (0, 0, 1, 0, 0, 0):
-            ctx.set(dut.intents.valid, valid)
-            ctx.set(dut.intents.payload.as_value(), INTENT.pack(intent(quantity=100)))
-            await ctx.tick()
-        ctx.set(dut.intents.valid, 1)
-        await ctx.tick()
-        ctx.set(dut.intents.valid, 0)
-        assert ctx.get(dut.decisions.valid) == 1
-        assert ctx.get(dut.decisions.payload.position) == 200
-        await ctx.tick()
-        assert ctx.get(dut.decisions.valid) == 0
-        assert ctx.get(dut.counters.approved) == 2
-
-    simulator = Simulator(dut)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
+    seen, counters = play({0: {"intent": intent()}, 30: {"intent": intent()}})
+    assert [*seen["decisions"]] == [2, 32] and seen["decisions"][32].exposure_long == 200
+    assert counters["approved"] == 2 and not seen["positions"] and not seen["kills"]
