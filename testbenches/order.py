@@ -17,6 +17,7 @@ __all__ = ["StreamRules", "assert_checksums"]
 TIMEOUT = {"timeout_time": 1, "timeout_unit": "ms"}
 WANTED = 10_000_000  #: orders per second
 CLOCK_HZ = 322_265_625
+MOST = CLOCK_HZ // WANTED * LANES  #: octets of a frame of which as many leave
 
 
 async def ready(dut) -> OrderBench:
@@ -111,7 +112,7 @@ async def orders_per_second(dut):
         rate = CLOCK_HZ / max(apart)
         dut._log.info("%s, %s: %d cycles from order to order, %.2f million orders per second",
                       bench.design.order.protocol, name, max(apart), rate / 1e6)
-        assert rate >= WANTED or name == "longest"
+        assert rate >= WANTED or len(frames[0]) > MOST, "slower than its length asks for"
 
 
 @cocotb.test(**TIMEOUT)
