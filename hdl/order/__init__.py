@@ -21,6 +21,7 @@ from ..time import Time
 from ..wire import TX
 from .encode import Encode
 from .fix_encode import FixEncode, Text
+from .fix_message import CHECKSUM
 from .packer import Packer
 from .queue import Queue
 from .transmit import Transmit
@@ -124,7 +125,11 @@ class Order(wiring.Component):
         if packed:
             m.submodules.texts = texts = Queue(shape=Text, depth=design.order.queue)
             m.submodules.packer = packer = Packer(design=design, lane=transmit.lane)
+            # Beside those of all that wait, that of the message which is being cut.
+            m.submodules.checksums = checksums = Queue(shape=4 * CHECKSUM, depth=2 * design.order.queue)
             connect(m, encode.texts, texts.entries)
+            connect(m, encode.checksums, checksums.entries)
+            connect(m, checksums.head, packer.checksums)
             connect(m, texts.head, packer.texts)
             connect(m, packer.beats, transmit.beats)
             m.d.comb += [

@@ -46,15 +46,14 @@ class Text(data.Struct):
     dollars_length: 3
     cents: data.ArrayLayout(4, CENTS)
     four: 1  #: decimals, not two
-    checksum: data.ArrayLayout(4, CHECKSUM)
 
 
 class FixEncode(wiring.Component):
     """Numbers, lengths and checksums of FIX messages (FIX 4.4, volume 2; ``spec.fix``).
 
-    Latency from a decision: ``LATENCY`` cycles to its record, ``TEXT`` more to ``texts``, ``SUM`` more to ``sums``.
-    Initiation interval 1. A decision with any refusal writes nothing. A message of the host's waits for a cycle without
-    one. For ``Decimal.LATENCY + 1`` cycles after ``begin`` no message may come.
+    Latency from a decision: ``LATENCY`` cycles to its record, ``TEXT`` more to ``texts``, ``SUM`` more to ``sums`` and
+    ``checksums``. Initiation interval 1. A decision with any refusal writes nothing. A message of the host's waits for
+    a cycle without one. For ``Decimal.LATENCY + 1`` cycles after ``begin`` no message may come.
 
     A message's octets are summed at even and at odd places: both together are FIX's checksum, and TCP's takes the even
     ones for high octets. What differs is summed field by field, and once the lengths of all fields are known, each
@@ -66,11 +65,10 @@ class FixEncode(wiring.Component):
     0     the decision; looks up decimal digits, compares for how many there are, takes MsgSeqNum
     1-3   makes decimal digits; sums all other octets; BodyLength but for the price's decimals
     4     sums the digits; two or four decimals
-    5     both sums of the message, and its length
-    6     FIX's checksum, TCP's without it; ``coming``
-    7     the record; FIX's checksum in decimal
-    8     ``texts``; TCP's checksum with that of FIX
-    9     ``sums``
+    5     both sums of the message, and its length; ``coming``
+    6     the record; FIX's checksum, TCP's without it
+    7     ``texts``; FIX's checksum in decimal
+    8     ``checksums``, ``sums``
     ===== ==============================================================================================
 
     Members
@@ -93,15 +91,15 @@ class FixEncode(wiring.Component):
         There is a record in the next cycle.
     orders
         One record per message, in order.
-    texts
-        What the message says.
+    texts, checksums
+        What the message says; FIX's checksum in decimal.
     sums
         Of its octets in 16-bit words, carries not yet added around the end.
     next_sequence, next_msg_seq_num
         Of the next record, and of the next message taken.
     """
 
-    LATENCY, TEXT, SUM = 7, 1, 2
+    LATENCY, TEXT, SUM = 6, 1, 2
 
     def __init__(self, *, design: Design):
         self._design = design
@@ -111,6 +109,7 @@ class FixEncode(wiring.Component):
             "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
             "time": In(Time), "begin": In(BEGIN), "header": In(Header), "accepted": Out(1), "coming": Out(1),
             "orders": Out(records(ORDER)), "texts": Out(stream.Signature(Text, always_ready=True)),
+            "checksums": Out(stream.Signature(4 * CHECKSUM, always_ready=True)),
             "sums": Out(stream.Signature(PAYLOAD_SUM_BITS, always_ready=True)), "next_sequence": Out(32),
             "next_msg_seq_num": Out(32),
         })
@@ -143,8 +142,8 @@ class FixEncode(wiring.Component):
         c3 = self._measure(m, c1, c2)
         c4 = self._sum_early(m, c1, c2, c3)
         c6 = self._sum_all(m, c1, c2, c3, c4, quantity.digits, price.digits)
-        self._write_record(m, number, c6["length"])
-        checksum8 = self._finish(m, c6)
+        self._write_record(m, number, c6["length_5"])
+        self._finish(m, c6)
 
         text, cents = self.texts.payload, Value.cast(price.digits)[: 4 * CENTS]
         quantity_length, dollars_length = c2["lengths"]["quantity"], c2["lengths"]["dollars"]
@@ -161,7 +160,6 @@ class FixEncode(wiring.Component):
                                      delay(m, dollars_length, 2, name="dollars_length_4")), 4),
             "dollars_length": (dollars_length, 2),
             "cents": (Cat(cents.word_select(i, 4) for i in reversed(range(CENTS))), 4), "four": (c6["four"], 6),
-            "checksum": (checksum8, 8),
         }
         now = self.LATENCY + self.TEXT
         m.d.comb += [
@@ -170,6 +168,7 @@ class FixEncode(wiring.Component):
                                    for name, field in data.Layout.cast(Text))),
             self.texts.valid.eq(delay(m, self.orders.valid, self.TEXT, name="text_valid", reset=True)),
             self.sums.valid.eq(delay(m, self.orders.valid, self.SUM, name="sum_valid", reset=True)),
+            self.checksums.valid.eq(self.sums.valid),
         ]
         return m
 
@@ -329,19 +328,22 @@ class FixEncode(wiring.Component):
             odd = delay(m, c3["at"][name], 2, name=f"{name}_place_5")
             totals[0].append(Mux(odd, pair[1], pair[0]))
             totals[1].append(Mux(odd, pair[0], pair[1]))
-        four5, long5 = _reg(m, four, "four_5"), delay(m, c3["body_long"], 2, name="body_long_5")
-        around = len(f"8={fix.BEGIN_STRING}|9=|10=000|")
-        more = [around + 2 + long + 2 * decimals for long in range(2) for decimals in range(2)]
+        four5 = _reg(m, four, "four_5")
+        # Known before it is known which of them it is.
+        around = len(f"8={fix.BEGIN_STRING}|9=|10=000|") + 2 + delay(m, c3["body_long"], 1, name="body_long_4")
+        body = delay(m, c3["body"], 1, name="body_4")
+        two, four_more = (_reg(m, body + (around + decimals), f"length_{decimals}_5") for decimals in (0, 2))
+        length5 = Mux(four5, four_more, two)
         return {
+            "length_5": length5, "length": _reg(m, length5, "length_6"),
             "sums": [_reg(m, add(m, total, f"all_{place}")[:_SUM_BITS], f"all_sum_{place}")
                      for place, total in enumerate(totals)],
-            "length": _reg(m, delay(m, c3["body"], 2, name="body_5") + table(Cat(four5, long5), more), "length_6"),
             "body": _reg(m, _reg(m, Mux(four, digits[1], digits[0]), "body_digits_5"), "body_digits_6"),
             "four": _reg(m, four5, "four_6"),
         }
 
     def _write_record(self, m, number, length) -> None:
-        """Cycle 6."""
+        """Cycle 5."""
         decision, order = self.decisions.payload, self.orders.payload
         approved = self.decisions.valid
         names = ("message", "decision", "user_ref_num")
@@ -349,7 +351,7 @@ class FixEncode(wiring.Component):
                      self.LATENCY - 1, name="said")
         sequence = Signal(32, init=self._design.order.tcp_sequence)
         m.d.comb += [
-            self.coming.eq(delay(m, self.accepted, self.LATENCY - 1, name="accepted_6", reset=True)),
+            self.coming.eq(delay(m, self.accepted, self.LATENCY - 1, name="accepted_5", reset=True)),
             self.next_sequence.eq(sequence),
         ]
         m.d.sync += self.orders.valid.eq(self.coming)
@@ -363,8 +365,8 @@ class FixEncode(wiring.Component):
         with m.If(self.begin.valid):
             m.d.sync += sequence.eq(self.begin.payload.tcp_sequence)
 
-    def _finish(self, m, c6) -> Value:
-        """Cycles 6 to 8: FIX's checksum, which counts in TCP's. Its digits of cycle 8."""
+    def _finish(self, m, c6) -> None:
+        """Cycles 6 and 7: FIX's checksum, which counts in TCP's."""
         even, odd = c6["sums"]
         own = sum(b"10=000" + fix.SOH)  # does not count in itself
         total = _reg(m, (even + odd + (-own % 256))[:8], "total_7")
@@ -374,9 +376,10 @@ class FixEncode(wiring.Component):
         outer, inner = (Cat(value, C(0, 8 - len(value))) for value in (outer, inner))
         # They begin four octets before the end: the two outer ones are high octets if that is an even place.
         by_place = Mux(delay(m, c6["length"][0], 1, name="length_odd_7"), Cat(outer, inner), Cat(inner, outer))
-        words, by_place = _reg(m, words, "words_8"), _reg(m, by_place, "checksum_words_8")
-        m.d.comb += self.sums.payload.eq(_reg(m, words + by_place, "words_9"))
-        return _reg(m, Cat(Cat(digit, C(0, 4))[:4] for digit in digits), "checksum_8")
+        m.d.comb += [
+            self.sums.payload.eq(_reg(m, words + by_place, "words_8")),
+            self.checksums.payload.eq(_reg(m, Cat(Cat(digit, C(0, 4))[:4] for digit in digits), "checksum_8")),
+        ]
 
 
 def _reg(m: Module, value, name: str) -> Signal:

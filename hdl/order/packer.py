@@ -11,7 +11,7 @@ from spec import fix
 from spec.config import Design
 
 from .fix_encode import Text
-from .fix_message import MOST, ORDERS, Kind, Message, Octet, Piece, Variable
+from .fix_message import CHECKSUM, MOST, ORDERS, Kind, Message, Octet, Piece, Variable
 
 LANES = 8  #: octets per beat
 _ROW = 3  #: beats that a piece reaches, at most: up to LANES - 1 octets are there already
@@ -44,8 +44,9 @@ class Packer(wiring.Component):
 
     Members
     -------
-    texts
-        What to write. Taken when the message before it has been cut.
+    texts, checksums
+        What to write, and FIX's checksum of it, which may come a few cycles later. Taken before a message's first piece
+        and after its last.
     load, text, text_length
         Octets that a session message has before its checksum. ``load`` only while ``idle``, and before its ``texts``.
     beats
@@ -61,8 +62,9 @@ class Packer(wiring.Component):
             raise ValueError(f"lane must be below {LANES}, not {lane!r}")
         self._design, self._lane = design, lane
         super().__init__({
-            "texts": In(stream.Signature(Text)), "load": In(1), "text": In(8 * fix.MAX_ADMIN_BODY),
-            "text_length": In(7), "beats": Out(stream.Signature(Beats)), "idle": Out(1),
+            "texts": In(stream.Signature(Text)), "checksums": In(stream.Signature(4 * CHECKSUM)), "load": In(1),
+            "text": In(8 * fix.MAX_ADMIN_BODY), "text_length": In(7), "beats": Out(stream.Signature(Beats)),
+            "idle": Out(1),
         })
 
     def elaborate(self, platform):
@@ -117,6 +119,7 @@ class Packer(wiring.Component):
                     m.d.sync += [text.eq(text[8 * LANES :]), eights.eq(eights - 1)]
                 with m.If(at[end_at]):
                     m.d.sync += text_waits.eq(0)
+        m.d.sync += self.checksums.ready.eq(goes & final & busy)  # the next message has none yet that it wants
         # A cycle without a message does not matter while the next frame's headers leave.
         m.d.comb += self.texts.ready.eq(~busy)
         with m.If(~busy):
@@ -196,8 +199,7 @@ class Packer(wiring.Component):
         there = [C(1, 1)] * item.most if item.source == "cents" else [length > i for i in range(item.most)]
         return [Mux(there[i], _digit(digits.word_select(i, 4)), 0) for i in range(item.most)], length
 
-    @staticmethod
-    def _octet(item: int | Octet, said) -> Value:
+    def _octet(self, item: int | Octet, said) -> Value:
         if isinstance(item, int):
             return C(item, 8)
         match item.source:
@@ -209,6 +211,8 @@ class Packer(wiring.Component):
             case "user_ref_num" | "target":
                 nibble = said[item.source].word_select(7 - item.index, 4)
                 return Array(C(ord(f"{value:X}"), 8) for value in range(16))[nibble]
+        if item.source == "checksum":
+            return _digit(self.checksums.payload.word_select(item.index, 4))
         return _digit(said[item.source][item.index])
 
 

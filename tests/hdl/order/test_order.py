@@ -136,7 +136,7 @@ def test_time_is_that_of_the_decision():
     assert [fix_fields(payload)[52][-3:] for payload in run.payloads()] == ["123", "124", "125"]
 
 
-@pytest.mark.parametrize("protocol, latency", [("ouch", 1), ("fix", 7)])
+@pytest.mark.parametrize("protocol, latency", [("ouch", 1), ("fix", 6)])
 @pytest.mark.parametrize("idle", [1, 2, 13])
 def test_latency_on_an_idle_wire(protocol, latency, idle):
     given = {idle: decision(), idle + 61: decision(message=4)}
@@ -153,7 +153,7 @@ def test_latency_on_an_idle_wire(protocol, latency, idle):
 
 
 def test_latencies_are_what_they_are():
-    assert (Encode.LATENCY, FixEncode.LATENCY, Transmit.LATENCY) == (1, 7, 0)
+    assert (Encode.LATENCY, FixEncode.LATENCY, Transmit.LATENCY) == (1, 6, 0)
 
 
 @pytest.mark.parametrize("protocol, lengths", [("ouch", [56, 56, 56]), ("fix", [172, 172, 173])])
