@@ -10,6 +10,7 @@ from amaranth.lib.wiring import In, Out
 from spec import fix
 from spec.config import Design
 
+from ..arithmetic import table
 from .fix_encode import Text
 from .fix_message import CHECKSUM, MOST, ORDERS, Kind, Message, Octet, Piece, Variable
 
@@ -106,7 +107,7 @@ class Packer(wiring.Component):
         parts.append((text[: 8 * LANES], C(LANES, 4)))
         tail = Cat(C(c, 8) if isinstance(c, int) else self._octet(c, said) for c in ends.items)
         kept = text[: 8 * (LANES - 1)]
-        parts.append((kept | (tail << (8 * rest)), rest + _TAIL))
+        parts.append((kept | (tail << (8 * rest)), table(rest, [n + _TAIL for n in range(LANES)])))
         with m.If(goes):
             m.d.sync += [
                 piece.eq(reduce(or_, (Mux(at[i], octets, 0) for i, (octets, _) in enumerate(parts)))),
@@ -183,7 +184,8 @@ class Packer(wiring.Component):
             else:
                 octets.append(self._octet(item, said))
                 fixed += 1
-        return Cat(octets), length + fixed
+        # A table where an adder would be a carry chain.
+        return Cat(octets), table(length, [n + fixed for n in range(1 << len(length))])
 
     @staticmethod
     def _variable(item: Variable, said) -> tuple[list[Value], Value]:
