@@ -87,6 +87,7 @@ class View:
     def __init__(self, model: Risk):
         self.model = model
         self.approved: list = []  #: OpenOrder of orders approved since the traffic took them out
+        self.next_number = model.next_number  #: UserRefNum of the next order, if it is approved
         self.idle = True  #: the hardware has taken all that was offered
 
 
@@ -146,6 +147,7 @@ class RiskRun:
             self.result.longest = max(self.result.longest, int(np.diff([-1, *breaks, len(rows) - 1]).max()))
         self._hear(streams)
         self._judge(streams["decisions"])
+        self.view.next_number = self.model.next_number
         self.view.idle = not self.engine.waiting and not self._replies
 
     def _offer(self, batch: Batch) -> None:

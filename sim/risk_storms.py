@@ -54,7 +54,8 @@ class RiskStorms:
             max_rejects=0, stale_ns=0, cancel_after_kill=1)
         self._session = self._wide_session
         self._open: dict[int, list] = {}  # UserRefNum -> the order, what is left after the replies under way
-        self._ns, self._message, self._begun = _START_NS, 0, False
+        self._ns, self._step, self._message, self._begun = _START_NS, 1, 0, False
+        self._guess, self._before = 0, (0, 0, 0)  # number of the next order; number, symbol, side of the one before it
 
     def batch(self, view: View) -> Batch:
         """The next cycles."""
@@ -62,6 +63,7 @@ class RiskStorms:
         for order in view.approved:
             self._open[order.user_ref_num] = [order, order.remaining]
         view.approved.clear()
+        self._guess, self._sums = view.next_number, view.model.orders.symbols
         if not self._begun:
             self._begun = True
             return self._begin()
@@ -80,7 +82,8 @@ class RiskStorms:
     # Kinds of batches.
 
     def _empty(self, rows: int) -> Batch:
-        steps = np.full(rows, self._rng.choice((1, 3, 3, 10)), np.uint64)
+        self._step = self._rng.choice((1, 3, 3, 10))
+        steps = np.full(rows, self._step, np.uint64)
         ns = np.cumsum(steps, dtype=np.uint64) + np.uint64(self._ns)
         self._ns = int(ns[-1]) + self._rng.choice((1, 1, 1000))
         return Batch(np.zeros(rows, np.uint32), ns)
@@ -127,7 +130,7 @@ class RiskStorms:
     def _storm(self, view: View) -> Batch:
         rng = self._rng
         batch = self._empty(rng.choice((64, 128, 256)))
-        foci = rng.sample(self._foci, min(len(self._foci), rng.choice((1, 1, 1, 2, 3))))
+        foci = rng.sample(self._foci, min(len(self._foci), rng.choice((0, 1, 1, 1, 2, 3))))
         symbols = rng.sample(self._symbols, min(len(self._symbols), rng.choice((1, 1, 2))))
         units = {symbol: (rng.choice((1, 5, 10, 100, 999)), self._price(symbol)) for symbol in symbols}
         for symbol in symbols:
@@ -175,7 +178,7 @@ class RiskStorms:
                 max(sums.net(0), -sums.net(1)), quantity * price, _WIDE)},
             Refusal.SYMBOL_OPEN_ORDERS: lambda: {"max_open_orders": max(0, sums.orders + rng.randint(-1, 5))},
             Refusal.SYMBOL_RATE: lambda: self._rate(),
-            Refusal.DUPLICATE_ORDER: lambda: {"duplicate_ns": rng.randint(1, 100)},
+            Refusal.DUPLICATE_ORDER: lambda: {"duplicate_ns": rng.randint(1, 12) * rng.choice((1, self._step))},
         }
         for focus in foci:
             limit = limit._replace(**changes.get(focus, dict)())
@@ -202,7 +205,7 @@ class RiskStorms:
         return wide
 
     def _rate(self) -> dict[str, int]:
-        interval = self._rng.choice((1, 7, 40, 1000))
+        interval = self._rng.choice((1, 7, 40, 1000, 4 * self._step))
         return {"rate_ns": interval, "rate_burst_ns": interval * self._rng.choice((0, 0, 1, 4))}
 
     def _set_symbol(self, batch: Batch, row: int, limit) -> None:
@@ -276,13 +279,21 @@ class RiskStorms:
             values |= {"quantity": rng.getrandbits(rng.choice((20, 32))), "price": rng.getrandbits(32) >> 8,
                        "reference": rng.getrandbits(32), "bid": rng.getrandbits(32),
                        "collar_lower": rng.getrandbits(32), "collar_upper": rng.getrandbits(32)}
+        if values["action"] != Action.CANCEL:
+            self._before = self._guess, values["symbol"], values["side"]
+        self._guess = self._guess + 1 & 0xFFFF_FFFF
         return values
 
     def _aim(self, values: dict[str, int], miss: bool) -> None:
         """Replace or cancel an open order, or (``miss``) perhaps none."""
         rng = self._rng
         values["action"] = rng.choice((Action.REPLACE, Action.CANCEL)).value
-        if self._open and not (miss and rng.random() < 0.3):
+        if rng.random() < 0.3:  # what was ordered just before, if it was approved
+            number, symbol, side = self._before
+            price = self._price(symbol)
+            values |= {"target": number, "symbol": symbol, "side": side, "price": price, "reference": price,
+                       "bid": price - 1}
+        elif self._open and not (miss and rng.random() < 0.3):
             order = self._open[rng.choice(list(self._open))][0]
             values |= {"target": order.user_ref_num, "symbol": order.symbol, "side": order.side}
             values["reference"] = self._price(order.symbol)
@@ -319,9 +330,11 @@ class RiskStorms:
             values["collar_lower"] = max(0, values["price"] + rng.choice((-100, -1, 0, 1)))
             values["collar_upper"] = max(0, values["price"] + rng.choice((-1, 0, 1, 100)))
         elif focus == Refusal.SHORT_SALE:
-            values |= {"side": Side.SELL.value, "short_restricted": rng.randrange(4) > 0,
+            values |= {"side": Side.SELL.value, "short_restricted": int(rng.random() < 0.75),
                        "bid": max(0, values["price"] + rng.choice((-1, 0, 1)))}
-            values["short_restricted"] = int(values["short_restricted"])
+            if rng.random() < 0.5:  # all that is held, or a little more
+                held = self._sums[values["symbol"]].exposure_short
+                values["quantity"] = min(max(1, held + rng.choice((-1, 0, 1, 5))), 999_999)
         elif focus == Refusal.FEED_GAP:
             values["gap"] = rng.randrange(2)
         elif focus == Refusal.TRADING_STATE:

@@ -18,7 +18,7 @@ from spec.records import Refusal, Side
 from spec.wire import read
 from testbenches.core_bench import CoreBench
 from testbenches.core_traffic import HEAVY, Market, Trigger
-from testbenches.order import LANES
+from testbenches.order_bench import LANES
 
 
 def _test(**options):

@@ -17,7 +17,7 @@ from sim.venue import Venue
 from spec.records import RECORDS, REQUESTS, Cause, Refusal
 from testbenches.core_traffic import Market
 from testbenches.harness import Bench, assert_same_counters, assert_same_records, axi_frame
-from testbenches.order import AXI_PAYLOAD, LANES, StreamRules, assert_checksums
+from testbenches.order_bench import AXI_PAYLOAD, LANES, StreamRules, assert_checksums
 
 _RESET_CYCLES = 5
 _ANSWERED = 600  #: cycles in which a few replies are parsed, an octet per cycle, and acknowledged

@@ -11,8 +11,8 @@ from testbenches.feed_frames import Datagram
 
 #: Types whose messages change neither a best price nor what may be traded, with the fields that see to that.
 QUIET = {
-    "S": {"event": "O"}, "H": {"state": "T"}, "Y": {"action": "0"}, "L": {}, "V": {}, "K": {}, "I": {}, "N": {}, "O": {},
-    "h": {"market": "Q", "action": "T"},
+    "S": {"event": "O"}, "H": {"state": "T"}, "Y": {"action": "0"}, "L": {}, "V": {}, "K": {}, "I": {}, "N": {},
+    "O": {}, "h": {"market": "Q", "action": "T"},
 }
 _MARKET_WIDE = "SVW"
 HEAVY, LIGHT = 900, 100  #: shares; more lopsided than any design's imbalance

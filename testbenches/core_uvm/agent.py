@@ -43,6 +43,7 @@ class Driver(uvm_driver):
 
     def build_phase(self):
         self.sent = uvm_analysis_port("sent", self)
+        self.put = uvm_analysis_port("put", self)
 
     async def run_phase(self):
         bench = ConfigDB().get(self, "", "BENCH")
@@ -70,6 +71,7 @@ class Driver(uvm_driver):
             record = item.record
             if callable(record):
                 record = record(next(d.user_ref_num for d in reversed(self.decisions.seen) if not d.refusals))
+            self.put.write((item.what, record))
             await bench.offer(item.what, [record])
         await bench.cycles(item.settle)
 

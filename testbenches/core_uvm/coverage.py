@@ -44,14 +44,16 @@ class Coverage(uvm_component):
         } - UNREACHABLE.keys()
 
     def sample(self, core: Core, stimuli: list[Stimulus], steps: list[Step]) -> None:
-        """Fill the bins from what the model saw; the scoreboard has proved that the core saw the same."""
-        for stimulus, step in zip(stimuli, steps, strict=True):
+        """Fill the bins from what the model saw; the scoreboard has proved that the core saw the same. The last step is
+        what came after all frames."""
+        for stimulus, step in zip(stimuli, steps[:-1], strict=True):
             tagged = stimulus.octets[12:14] == ethernet.ETHERTYPE_VLAN.to_bytes(2, "big")
             for message, last in zip(step.messages, step.last_octets, strict=True):
                 code = chr(message.octets & 0xFF)
                 first = last - itch.MESSAGES[code].length + 1
                 self.hit[f"type {code}"] += 1
                 self.hit[f"lane {first % 8} {'tagged' if tagged else 'untagged'}"] += 1
+        for step in steps:
             for update in step.updates:
                 self._update(update)
             for decision in step.decisions:

@@ -25,6 +25,7 @@ class Environment(uvm_env):
 
     def connect_phase(self):
         self.agent.driver.sent.connect(self.scoreboard.sent.analysis_export)
+        self.agent.driver.put.connect(self.scoreboard.put.analysis_export)
         for monitor in self.monitors:
             monitor.seen.connect(self.scoreboard.seen[monitor.get_name()].analysis_export)
         self.monitors[-1].seen.connect(self.venue.heard.analysis_export)

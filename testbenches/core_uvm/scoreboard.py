@@ -3,6 +3,7 @@
 from pyuvm import ConfigDB, uvm_scoreboard, uvm_tlm_analysis_fifo
 
 from golden_model.core import Core
+from golden_model.order import Header
 from sim import book_events, moments
 from sim.order_frames import segment
 from spec.records import RECORDS
@@ -24,12 +25,14 @@ class Scoreboard(uvm_scoreboard):
     Members
     -------
     core, stimuli, steps : Core, list[Stimulus], list[Step]
-        After the check phase: the golden model, the frames it saw, and what it made of each; coverage reads them.
+        After the check phase: the golden model, the frames it saw, and what it made of each and of what came after;
+        coverage reads them.
     """
 
     def build_phase(self):
         self.sent = uvm_tlm_analysis_fifo("sent", self)
         self.answers = uvm_tlm_analysis_fifo("answers", self)
+        self.put = uvm_tlm_analysis_fifo("put", self)
         self.seen = {stream: uvm_tlm_analysis_fifo(stream, self) for stream in (*STREAMS, "frames")}
 
     def check_phase(self):
@@ -47,16 +50,31 @@ class Scoreboard(uvm_scoreboard):
             self.core.session_frame(answer)
         for stimulus in self.stimuli:
             self.steps.append(self.core.frame(stimulus.octets, error=stimulus.error))
-        steps = [*self.steps, self.core.settle()]
+        self.steps.append(self.core.settle())
+        bare = [frame.value for frame in seen["frames"] if not segment(frame.value).length]
         seen["frames"] = [frame for frame in seen["frames"] if segment(frame.value).length]
-        self.core.book.load(len(bench.design.symbols), 0, 0, 0, 0)  # dropped without an echo
+        self._check_acknowledgments(bare)
+        foreign = len(bench.design.symbols)  # dropped without an echo
+        self.core.book.load(foreign, 0, 0, 0, 0)
+        takers = {"symbol_limits": self.core.risk.symbol_limit, "requests": self.core.strategy.request}
+        for stream, record in drain(self.put):
+            if stream in takers and record.symbol == foreign:
+                takers[stream](record)
         for stream in self.seen:
-            compare(stream, seen[stream], [value for step in steps for value in getattr(step, stream)])
+            compare(stream, seen[stream], [value for step in self.steps for value in getattr(step, stream)])
         for stage, expected in self.core.counters.items():
             got = bench.counters(stage, f"{stage}_counters")
             wrong = {name: (value, got[name]) for name, value in expected.items() if got[name] != value}
             if wrong:
                 raise Mismatch(f"{stage} counters (expected, got): {wrong}")
+
+    def _check_acknowledgments(self, frames: list[bytes]):
+        """They say when they left; the rest of them is the model's."""
+        for frame in frames:
+            part = segment(frame)
+            header = Header(part.acknowledgment, part.window, part.ts_value, part.ts_echo)
+            if frame != self.core.order.acknowledgment(header, part.sequence):
+                raise Mismatch(f"no acknowledgment of ours: {frame.hex()}")
 
 
 def drain(fifo: uvm_tlm_analysis_fifo) -> list:

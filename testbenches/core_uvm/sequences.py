@@ -19,6 +19,7 @@ from . import wreckage
 from .agent import FrameItem, HostItem
 
 _STEP_NS = 20_000  #: between directed messages: longer than any cooldown of the designs in use
+_DECIDED = 10  #: cycles in which a request is decided, and no order answered
 _FIRST_REFERENCE = 1 << 48  #: directed orders; the generator stays far below
 
 
@@ -194,13 +195,14 @@ class LimitSequence(ExchangeSequence):
     def of_the_order(self):
         exchange, symbol = self.exchange, self.SYMBOL
         yield self.request(price=0)
+        yield self.request(symbol=len(exchange.design.symbols))
         yield self.request(action=Action.CANCEL, target=1 << 31)
         for _ in range(8):
-            yield self.request(settle=0)
+            yield self.request(settle=_DECIDED)
             yield self.on_the_last(Action.REPLACE)
-            yield self.request(settle=300)
+            yield self.request(settle=300)  # answered by then, more often than not
             yield self.on_the_last(Action.REPLACE)
-            yield self.request(settle=0)
+            yield self.request(settle=_DECIDED)
             yield self.on_the_last(Action.CANCEL)
         yield FrameItem(exchange.frame(exchange.message("Y", symbol, action="1")), gap=50)
         yield HostItem("symbol_limits", self.mine._replace(max_short=1 << 30))
@@ -217,7 +219,7 @@ class LimitSequence(ExchangeSequence):
         exchange, symbol = self.exchange, self.SYMBOL
         yield HostItem("session_limits", self.all._replace(max_rejects=1))
         for _ in range(8):
-            yield self.request(settle=0)
+            yield self.request(settle=_DECIDED)
             yield self.on_the_last(Action.REPLACE)
         yield HostItem("session_limits", self.all._replace(max_loss=1))
         fall = [exchange.message("P", symbol, side="B", shares=10, price=self.price + way * self.tick)
