@@ -81,8 +81,8 @@ class Core:
     conditions : dict[int, Conditions]
         By decision number; what is not there is ordinary.
     sent : deque
-        The hardware's ``Order`` records, or any that have their ``admin`` and header fields: in which order messages
-        leave, and what their TCP headers say of the connection. Where it is empty, headers are the configuration's.
+        The hardware's ``Order`` records, or any that have their ``admin``, time and header fields: in which order
+        messages leave, a session message's time, and what their TCP headers say of the connection. Where it is empty, headers are the configuration's.
     admin : deque
         ``Admin`` records that the host gave; of SoupBinTCP's heartbeat, which the core makes itself, none.
 
@@ -197,8 +197,8 @@ class Core:
     def _admin(self, step: Step) -> None:
         """Messages that keep the session, up to the next order."""
         while self.sent and self.sent[0].admin:
-            admin = self.admin.popleft() if self.admin else _HEARTBEAT
-            self._send(step, self.order.admin(admin, header=self._next_header()))
+            admin, time = self.admin.popleft() if self.admin else _HEARTBEAT, self.sent[0].sending_time
+            self._send(step, self.order.admin(admin, header=self._next_header(), time=time))
 
     def _moments(self, step: Step) -> None:
         """What took effect before the next decision."""

@@ -76,7 +76,7 @@ class Order:
         else:
             payload = _packet("U", self._ouch(d))
         self.counters["orders"] += 1
-        return self._record(payload, header, d.message, d.decision, 0, d.user_ref_num)
+        return self._record(payload, header, (d.message, d.decision, 0, d.user_ref_num), d.time)
 
     def admin(self, admin, *, header: Header, time: int = 0):
         """The ``Order`` that an ``Admin`` becomes; ``time`` in ns since 1970."""
@@ -87,7 +87,7 @@ class Order:
         else:
             payload = _packet(kind)
         self.counters["admin"] += 1
-        return self._record(payload, header, 0, 0, 1, 0)
+        return self._record(payload, header, (0, 0, 1, 0), time)
 
     def frame(self, order) -> bytes:
         """The whole Ethernet frame, without frame check sequence, that carries an ``Order`` just made."""
@@ -107,10 +107,10 @@ class Order:
         self.counters["retransmissions"] += 1
         return self._frame(sequence, payload, header)
 
-    def _record(self, payload: bytes, header: Header, message: int, decision: int, admin: int, user_ref_num: int):
+    def _record(self, payload: bytes, header: Header, which: tuple[int, ...], time: int):
         is_fix = self._session.protocol == "fix"
-        order = ORDER.tuple(message, decision, admin, user_ref_num, self.msg_seq_num if is_fix else 0,
-                            self.tcp_sequence, len(payload), *header)
+        order = ORDER.tuple(*which, *((self.msg_seq_num, time) if is_fix else (0, 0)), self.tcp_sequence, len(payload),
+                            *header)
         self._payloads[self.tcp_sequence] = payload
         self.tcp_sequence = self.tcp_sequence + len(payload) & _MASK32
         self.msg_seq_num += is_fix

@@ -433,6 +433,7 @@ ORDER = Record("Order", "orders", "order", """A message of the order session tha
     Field("admin", 1, "flag: no order: heartbeat or the host's session message; message and decision are 0"),
     Field("user_ref_num", 32, "UserRefNum; 0 if admin"),
     Field("msg_seq_num", 32, "FIX MsgSeqNum; 0 in OUCH"),
+    Field("sending_time", 64, "ns since 1970, FIX SendingTime; 0 in OUCH"),
     Field("tcp_sequence", 32, "TCP sequence number of the payload's first octet"),
     Field("length", 16, "octets of payload"),
     Field("acknowledgment", 32, "TCP acknowledgment number in its frame"),

@@ -12,7 +12,7 @@ from scapy.layers.l2 import Ether
 from golden_model.order import Header as Told
 from golden_model.order import Order as Model
 from hdl.link import Begin, Header, Sent, Service
-from hdl.order import Order, encoder
+from hdl.order import FixEncode, Order, encoder
 from spec import ethernet
 from spec.fix import ADMIN_TYPES, SOH
 from spec.records import ADMIN, DECISION, Action, Refusal
@@ -135,7 +135,7 @@ class OrderBench(Bench):
             await RisingEdge(self.dut.clk)
             self.now += 3
             if self.jumps and self.rng.random() < 0.01:
-                self.now = self.rng.choice([self.rng.randrange(2**61), BEFORE_MIDNIGHT])
+                self.now = self.rng.choice([self.rng.randrange(2**61), BEFORE_MIDNIGHT + self.rng.randrange(9000)])
             self.dut.time.value = time_word(self.now)
             if self.rng.random() < 0.3:
                 self.dut.header.value = self._header()
@@ -220,10 +220,15 @@ class OrderBench(Bench):
             "symbol": rng.randrange(len(self.design.symbols)), "action": action, "host": rng.getrandbits(1),
             "side": rng.getrandbits(1), "short": rng.getrandbits(1), "target": rng.getrandbits(32),
             "user_ref_num": rng.getrandbits(32), "quantity": number(MASK), "exposure_long": -rng.getrandbits(47),
-            "time": int(self.dut.time.value) & (1 << 64) - 1}
+            "time": self._judged()}
         price = number(MASK)
         values["price"] = price - price % rng.choice([1, 10, 100])
         return DECISION.tuple(**values | changes)
+
+    def _judged(self) -> int:
+        """When a decision was judged that comes with the next edge, in ns."""
+        sampled = self.times[self.cycle] == int(self.dut.time.value) & (1 << 64) - 1  # at this edge, or not yet
+        return self.times[self.cycle + 2 - sampled - FixEncode.JUDGED]
 
     async def decide(self, *changes: dict, gap: int = 0):
         """Decisions one after another, ``gap`` cycles between."""
@@ -296,7 +301,7 @@ class OrderBench(Bench):
                 events, self.orders.seen, self.orders.cycles, strict=True)):
             assert there - cycle == self.encode, f"orders[{k}] after {there - cycle} cycles"
             header = self.headers[there - 1]
-            made = (self.model.admin(what, header=header, time=self.times[cycle - 1]) if is_admin
+            made = (self.model.admin(what, header=header, time=self.times[cycle - FixEncode.JUDGED]) if is_admin
                     else self.model.decision(what, header=header))
             assert record == made, f"orders[{k}]: expected {made}, got {record}"
             expected.append((self.model.frame(made), cycle + self.latency, made))

@@ -80,7 +80,7 @@ class FixEncode(wiring.Component):
     admitted
         A message of the host's may be taken now.
     time
-        Of the core. A message tells that of the cycle before it is taken: the decision's.
+        Of the core. A message tells that of ``JUDGED`` cycles before it is taken: the decision's.
     begin
         The session goes on with these numbers.
     header
@@ -100,6 +100,7 @@ class FixEncode(wiring.Component):
     """
 
     LATENCY, TEXT, SUM = 6, 1, 2
+    JUDGED = 2  #: cycles from a judgement, whose time it is, to its decision
 
     def __init__(self, *, design: Design):
         self._design = design
@@ -185,7 +186,7 @@ class FixEncode(wiring.Component):
             depth=max(2, len(rows)), init=rows)
         symbol = symbols.read_port()
         m.d.comb += symbol.addr.eq(decision.symbol)
-        time = _reg(m, self.time.digits, "time")
+        time = delay(m, self.time.digits, self.JUDGED, name="time")
         side = Mux(decision.side, Mux(decision.short, int(fix.SIDES["short"]), int(fix.SIDES["sell"])),
                    int(fix.SIDES["buy"]))
         taken = {
@@ -347,8 +348,8 @@ class FixEncode(wiring.Component):
         decision, order = self.decisions.payload, self.orders.payload
         approved = self.decisions.valid
         names = ("message", "decision", "user_ref_num")
-        said = delay(m, Cat(Mux(approved, Cat(decision[name] for name in names), 0), ~approved, number.count),
-                     self.LATENCY - 1, name="said")
+        said = delay(m, Cat(Mux(approved, Cat(decision[name] for name in names), 0), ~approved, number.count,
+                            delay(m, self.time.ns, self.JUDGED, name="ns")), self.LATENCY - 1, name="said")
         sequence = Signal(32, init=self._design.order.tcp_sequence)
         m.d.comb += [
             self.coming.eq(delay(m, self.accepted, self.LATENCY - 1, name="accepted_5", reset=True)),
@@ -357,7 +358,7 @@ class FixEncode(wiring.Component):
         m.d.sync += self.orders.valid.eq(self.coming)
         with m.If(self.coming):
             m.d.sync += [
-                Cat(*(order[name] for name in names), order.admin, order.msg_seq_num).eq(said),
+                Cat(*(order[name] for name in names), order.admin, order.msg_seq_num, order.sending_time).eq(said),
                 order.tcp_sequence.eq(sequence), order.length.eq(length),
                 *(order[name].eq(self.header[name]) for name in ("acknowledgment", "window", "ts_value", "ts_echo")),
                 sequence.eq(sequence + length),

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from amaranth.sim import Simulator
 
 from golden_model.order import Header
-from hdl.order import Order
+from hdl.order import FixEncode, Order
 from spec.config import Design, preset
 from spec.records import ADMIN, DECISION, ORDER
 
@@ -47,8 +47,8 @@ class Frame(NamedTuple):
 
 class Run:
     """What the stage did with ``decisions`` (by cycle), ``admin`` (one after another, from a cycle on) and ``begin``
-    (by cycle) while ``ready(cycle)`` held. The clock shows ``NOW`` and a ms for each cycle, but a decision's time in
-    the cycle before it."""
+    (by cycle) while ``ready(cycle)`` held. The clock shows ``NOW`` and a ms for each cycle, but a decision's time when it
+    was judged."""
 
     def __init__(self, decisions: dict, *, design: Design, cycles: int, ready=lambda cycle: True, admin=(),
                  admin_from: int = 1, begin: dict | None = None):
@@ -63,7 +63,7 @@ class Run:
             held = None
             ctx.set(dut.header.source_port, design.order.source_port)
             for cycle in range(cycles):
-                given, following = decisions.get(cycle), decisions.get(cycle + 1)
+                given, following = decisions.get(cycle), decisions.get(cycle + FixEncode.JUDGED)
                 ctx.set(dut.decisions.valid, given is not None)
                 ctx.set(dut.decisions.payload.as_value(), DECISION.pack(given) if given else (1 << DECISION.bits) - 1)
                 ctx.set(dut.time.as_value(), time_word(following.time if following else NOW + MS * cycle))
