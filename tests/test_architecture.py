@@ -125,14 +125,14 @@ def test_a_stage_has_one_name_everywhere():
     models = {path.stem.removeprefix("test_") for path in (CHECKOUT / "tests" / "golden_model").glob("test_*.py")}
     for place in (modules, benches, tests, models):
         assert {*stages, "core"} <= place
-    for stage in {*stages, "core"} - {"order"}:  # which is budgeted in two parts
+    for stage in {*stages, "core"} - {"order", "session"}:  # budgeted in two parts, and beside the tick's path
         key = "tick_to_trade" if stage == "core" else stage
         assert key in config.Budgets.model_fields
 
 
 def test_a_stage_has_one_class_name():
     import golden_model
-    from golden_model import book, core, feed, indicators, order, risk, strategy  # noqa: F401  submodules by name
+    from golden_model import book, core, feed, indicators, order, risk, session, strategy  # noqa: F401  submodules by name
 
     design = config.preset("small")
     for stage, name in STAGES.items():

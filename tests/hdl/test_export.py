@@ -7,21 +7,23 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl import link
 from hdl.ahead import Ahead
 from hdl.candidates import Candidates
+from hdl.clock import Setting
 from hdl.export import Export, write_verilog
 from hdl.records import records
+from hdl.session import Inbox
+from hdl.time import Time
 from hdl.wire import RX, TX
 from sim import build
 from spec import config
 from spec.counters import COUNTER_BITS, COUNTERS
-from spec.records import MESSAGE, RECORDS, SNAPSHOT
+from spec.records import ADMIN, MESSAGE, RECORDS, REPLY, REQUESTS
 
 SMALL = config.preset("small")
-AHEAD = Shape.cast(Ahead).width
-CANDIDATES = Shape.cast(Candidates).width
 WIDTHS = {record.stream: record.bits for record in RECORDS}
-_PORT = re.compile(r"^ *(input|output) (?:reg |wire )?(?:\[(\d+):0\] )?(\w+) *(?:=[^;]*)?;", re.MULTILINE)
+_PORT = re.compile(r"^ *(input|output) (?:reg |wire )?(?:\[(\d+):0\] )?\\?(\w+) *(?:=[^;]*)?;", re.MULTILINE)
 
 
 def ports(verilog: str, module: str) -> dict[str, tuple[str, int]]:
@@ -32,6 +34,25 @@ def ports(verilog: str, module: str) -> dict[str, tuple[str, int]]:
 
 def record_ports(stream_name: str, way: str) -> dict:
     return {f"{stream_name}_valid": (way, 1), f"{stream_name}_payload": (way, WIDTHS[stream_name])}
+
+
+def _width(shape) -> int:
+    return Shape.cast(shape).width
+
+
+def stream_ports(name: str, way: str, bits: int, *, ready: bool = True) -> dict:
+    """``ready``: the stream has backpressure."""
+    back = {"input": "output", "output": "input"}[way]
+    ports = {f"{name}_valid": (way, 1), f"{name}_payload": (way, bits)}
+    return ports | ({f"{name}_ready": (back, 1)} if ready else {})
+
+
+def inputs(**bits: int) -> dict:
+    return {name: ("input", width) for name, width in bits.items()}
+
+
+def outputs(**bits: int) -> dict:
+    return {name: ("output", width) for name, width in bits.items()}
 
 
 def axi_ports(name: str, way: str, back: str) -> dict:
@@ -45,9 +66,10 @@ def counter_port(stage: str, name: str = "counters") -> dict:
 
 CLOCK = {"clk": ("input", 1), "rst": ("input", 1)}
 READY = {"ready": ("output", 1)}
-SNAPSHOT_PORTS = {
-    "snapshot_valid": ("input", 1), "snapshot_payload": ("input", SNAPSHOT.bits), "snapshot_ready": ("output", 1)}
+HOST = {record.stream: stream_ports(record.stream, "input", record.bits) for record in REQUESTS}
 RX_PORTS, TX_PORTS = axi_ports("rx", "input", "output"), axi_ports("tx", "output", "input")
+TIME = inputs(time=_width(Time))
+SENT, BEGIN = _width(link.Sent), _width(link.Begin)
 
 
 def _outputs(*names: str) -> dict:
@@ -55,19 +77,36 @@ def _outputs(*names: str) -> dict:
 
 
 EXPECTED = {
-    "feed": CLOCK | RX_PORTS | {"enabled": ("input", 1)} | _outputs("messages") | {"ahead": ("output", AHEAD)}
+    "feed": CLOCK | RX_PORTS | inputs(enabled=1) | _outputs("messages") | outputs(ahead=_width(Ahead), heard=1)
     | counter_port("feed"),
-    "book": CLOCK | {"ahead": ("input", AHEAD)} | record_ports("messages", "input") | SNAPSHOT_PORTS
+    "book": CLOCK | inputs(ahead=_width(Ahead)) | record_ports("messages", "input") | HOST["snapshot"]
     | _outputs("updates", "windows", "depths", "loads") | READY | counter_port("book"),
     "indicators": CLOCK | record_ports("updates", "input") | _outputs("indicators", "vwaps") | READY
     | counter_port("indicators"),
-    "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input") | _outputs("intents")
-    | {"candidates": ("output", CANDIDATES)} | READY | counter_port("strategy"),
-    "risk": CLOCK | {"candidates": ("input", CANDIDATES)} | record_ports("intents", "input")
-    | {"kill": ("input", 1), "queue_full": ("input", 1)} | _outputs("decisions") | READY | counter_port("risk"),
-    "order": CLOCK | record_ports("decisions", "input") | _outputs("orders") | TX_PORTS | {"queue_full": ("output", 1)}
-    | counter_port("order"),
-    "core": CLOCK | RX_PORTS | TX_PORTS | SNAPSHOT_PORTS | {"kill": ("input", 1)} | READY | _outputs(*WIDTHS)
+    "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input") | HOST["requests"]
+    | _outputs("intents") | outputs(candidates=_width(Candidates)) | READY | counter_port("strategy"),
+    "risk": CLOCK | inputs(candidates=_width(Candidates)) | record_ports("intents", "input")
+    | record_ports("updates", "input") | stream_ports("replies", "input", REPLY.bits) | HOST["symbol_limits"]
+    | HOST["session_limits"] | TIME
+    | inputs(kill=1, kill_release=1, session_lost=1, queue_full=1, no_session=1, heard=1)
+    | _outputs("decisions", "positions", "symbol_limits_set", "session_limits_set", "kills")
+    | outputs(seen=_width(link.Seen)) | READY | counter_port("risk"),
+    "order": CLOCK | record_ports("decisions", "input") | HOST["admin"] | TIME | inputs(header=_width(link.Header))
+    | stream_ports("begin", "input", BEGIN, ready=False) | stream_ports("service", "input", _width(link.Service))
+    | stream_ports("again", "input", 64) | stream_ports("sent", "output", SENT, ready=False) | _outputs("orders")
+    | TX_PORTS | outputs(queue_full=1, idle=1, next_sequence=32, next_msg_seq_num=32) | counter_port("order"),
+    "session": CLOCK | RX_PORTS | HOST["handovers"] | stream_ports("host_admin", "input", ADMIN.bits) | TIME
+    | stream_ports("admin", "output", ADMIN.bits) | stream_ports("sent", "input", SENT, ready=False)
+    | inputs(handback=1, next_sequence=32, next_msg_seq_num=32, idle=1, seen=_width(link.Seen))
+    | outputs(header=_width(link.Header), no_session=1, session_lost=1, full=1)
+    | stream_ports("begin", "output", BEGIN, ready=False) | stream_ports("service", "output", _width(link.Service))
+    | stream_ports("again", "output", 64) | stream_ports("replies", "output", REPLY.bits)
+    | stream_ports("inbox", "output", _width(Inbox), ready=False) | _outputs("sessions") | READY
+    | counter_port("session"),
+    "core": CLOCK | RX_PORTS | axi_ports("session_rx", "input", "output") | TX_PORTS
+    | {key: value for ports in HOST.values() for key, value in ports.items()}
+    | stream_ports("clock", "input", _width(Setting)) | inputs(kill=1, kill_release=1, handback=1) | READY
+    | stream_ports("inbox", "output", _width(Inbox), ready=False) | _outputs(*WIDTHS)
     | {key: value for stage in COUNTERS for key, value in counter_port(stage, f"{stage}_counters").items()},
 }
 

@@ -8,17 +8,23 @@ from amaranth.hdl import UnusedElaboratable
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-from hdl.order import Encode, Transmit
+from hdl.order import Transmit, encoder
 from hdl.top import TickToTrade
 from sim import build
 from sim.explain import declared
 from sim.latency import TICK_TO_TRADE, TRANSMIT
 from spec import config
 from spec.counters import COUNTERS
-from spec.records import RECORDS, SNAPSHOT
+from spec.records import RECORDS, REQUESTS
 
 SMALL = config.preset("small")
 HOT_PATH = ("feed", "book", "strategy", "risk", "order")  #: of stages; indicators stand beside it
+
+
+def _speaking(protocol: str, preset: str) -> config.Design:
+    data = config.preset(preset).model_dump()
+    data["order"]["protocol"] = protocol
+    return config.Design.model_validate(data)
 
 
 @pytest.fixture(autouse=True)
@@ -44,30 +50,36 @@ def test_parameters_are_keyword_only():
 
 def test_members():
     members = TickToTrade(design=SMALL).signature.members
-    assert set(members) == {"rx", "tx", "kill", "ready", SNAPSHOT.stream, *(record.stream for record in RECORDS),
-                            *(f"{stage}_counters" for stage in COUNTERS)}
-    assert members[SNAPSHOT.stream].flow == In and not members[SNAPSHOT.stream].signature.always_ready
+    assert set(members) == {
+        "rx", "session_rx", "tx", "clock", "kill", "kill_release", "handback", "ready", "inbox",
+        *(record.stream for record in (*REQUESTS, *RECORDS)), *(f"{stage}_counters" for stage in COUNTERS)}
+    for record in REQUESTS:
+        assert members[record.stream].flow == In and not members[record.stream].signature.always_ready
     for record in RECORDS:
         assert members[record.stream].flow == Out and members[record.stream].signature.always_ready
 
 
-def test_cycles():
-    stages = {stage: build.component(stage, SMALL).LATENCY for stage in HOT_PATH}
-    assert stages == {"feed": 3, "book": 7, "strategy": 2, "risk": 1, "order": 1}
-    assert declared(SMALL)[TICK_TO_TRADE] == 14
+@pytest.mark.parametrize("protocol, order, tick_to_trade", [("ouch", 1, 15), ("fix", 6, 20)])
+def test_cycles(protocol, order, tick_to_trade):
+    design = _speaking(protocol, "small")
+    stages = {stage: build.component(stage, design).LATENCY for stage in HOT_PATH}
+    assert stages == {"feed": 3, "book": 7, "strategy": 2, "risk": 2, "order": order}
+    assert declared(design)[TICK_TO_TRADE] == tick_to_trade
 
 
+@pytest.mark.parametrize("protocol", ["ouch", "fix"])
 @pytest.mark.parametrize("preset", ["small", "demo", "u280"])
-def test_latencies_fit_their_budgets(preset):
-    design = config.preset(preset)
+def test_latencies_fit_their_budgets(preset, protocol):
+    design = _speaking(protocol, preset)
+    encode = encoder(design)
     stages = {stage: build.component(stage, design) for stage in build.STAGES}
     assert all(isinstance(stage.LATENCY, int) and stage.LATENCY > 0 for stage in stages.values())
     told = declared(design)
     assert told[TICK_TO_TRADE] == sum(stages[name].LATENCY for name in HOT_PATH)
-    assert stages["order"].LATENCY == Encode.LATENCY + Transmit.LATENCY == told["encode"] + told[TRANSMIT]
+    assert stages["order"].LATENCY == encode.LATENCY + Transmit.LATENCY == told["encode"] + told[TRANSMIT]
     period, budgets = design.core.period_ns, design.budgets
-    cycles = {name: stage.LATENCY for name, stage in stages.items() if name != "order"}
-    cycles |= {"encode": Encode.LATENCY, "transmit": Transmit.LATENCY, "tick_to_trade": told[TICK_TO_TRADE]}
+    cycles = {name: stage.LATENCY for name, stage in stages.items() if name not in ("order", "session")}
+    cycles |= {"encode": encode.LATENCY, "transmit": Transmit.LATENCY, "tick_to_trade": told[TICK_TO_TRADE]}
     assert cycles.keys() == type(budgets).model_fields.keys()
     for name, taken in cycles.items():
         assert taken * period <= getattr(budgets, name), f"{name}: {taken} cycles"
@@ -89,7 +101,7 @@ def test_ready_when_every_sweep_is_over():
     """Neither earlier nor later than the last of the stages, and no frame is let in before."""
     probe = _Probe(SMALL)
     sweeping = {name: stage.ready for name, stage in probe.stages.items() if hasattr(stage, "ready")}
-    assert set(sweeping) == {"book", "indicators", "strategy", "risk"}
+    assert set(sweeping) == {"book", "indicators", "strategy", "risk", "session"}
     first_ready = {}
 
     async def process(ctx):

@@ -4,9 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spec import config, fixed_point, itch, ouch, records, soupbintcp
+from spec import config, fixed_point, itch, records
 from spec.counters import COUNTERS
-from spec.records import DEPTH, DEPTH_LEVELS, LOAD, RECORDS, SNAPSHOT, WINDOW, Field, Record, Refusal
+from spec.records import (
+    DEPTH,
+    DEPTH_LEVELS,
+    LOAD,
+    RECORDS,
+    REQUESTS,
+    SESSION_LIMIT,
+    SESSION_LIMIT_SET,
+    SNAPSHOT,
+    SYMBOL_LIMIT,
+    SYMBOL_LIMIT_SET,
+    WINDOW,
+    Field,
+    Record,
+    Refusal,
+    Reply,
+)
 
 SIGNED = Record("Thing", "things", "none", "", (Field("low", 3, ""), Field("signed", 4, "", signed=True)))
 
@@ -28,7 +44,7 @@ def test_refuses_a_wrong_number_of_values():
         SIGNED.pack((1, 2, 3))
 
 
-@pytest.mark.parametrize("record", [*RECORDS, SNAPSHOT], ids=lambda r: r.name)
+@pytest.mark.parametrize("record", [*RECORDS, *REQUESTS], ids=lambda r: r.name)
 def test_survives_packing(record):
     @given(st.integers(0, (1 << record.bits) - 1))
     def check(word):
@@ -48,8 +64,13 @@ def test_names():
 
 
 def test_a_snapshot_goes_in_and_comes_back_as_a_load():
-    assert SNAPSHOT not in RECORDS and {WINDOW, DEPTH, LOAD} <= set(RECORDS)
+    assert not {*RECORDS} & {*REQUESTS} and {WINDOW, DEPTH, LOAD} <= set(RECORDS)
     assert LOAD.fields[1:] == SNAPSHOT.fields
+
+
+@pytest.mark.parametrize("given, set_", [(SYMBOL_LIMIT, SYMBOL_LIMIT_SET), (SESSION_LIMIT, SESSION_LIMIT_SET)])
+def test_limits_go_in_and_come_back_with_the_decision_that_sees_them_first(given, set_):
+    assert [f.name for f in set_.fields[:2]] == ["message", "decision"] and set_.fields[2:] == given.fields
 
 
 def test_a_depth_is_levels_of_an_update():
@@ -66,17 +87,20 @@ def test_widths_hold_what_they_must():
     bits = {(r.name, f.name): f.bits for r in RECORDS for f in r.fields}
     assert bits["Message", "octets"] == 8 * itch.MAX_MESSAGE
     assert (records.MAX_ORDERS - 1) * (2**32 - 1) < 1 << records.LEVEL_QUANTITY_BITS
-    assert 2 * len(Refusal) and sum(Refusal) < 1 << bits["Decision", "refusals"]
+    assert sum(Refusal) < 1 << bits["Decision", "refusals"]
     assert (2**32 - 1) * (2**fixed_point.VOLUME_BITS - 1) < 1 << fixed_point.NOTIONAL_BITS
     assert 2 * ((1 << fixed_point.PRICE_BITS) - 1) << 15 < 1 << fixed_point.AVERAGE_BITS
-    largest = config.Risk.model_fields["max_position"].metadata[1].lt
-    assert largest < 1 << bits["Decision", "position"] - 1
-    appendage = 2 + 4
-    assert soupbintcp.HEADER.length + ouch.CLIENT["O"].length + appendage == records.MAX_PAYLOAD
+    largest = max(config.Limits.model_fields[name].metadata[1].lt for name in ("max_long", "max_short"))
+    # Exposures within a limit, and a reply more about an order of the largest size.
+    assert largest + 2**20 < 1 << bits["Decision", "exposure_long"] - 1
 
 
 def test_every_refusal_has_a_counter():
-    assert {r.name.lower() for r in Refusal if r} | {"approved", "refused"} == set(COUNTERS["risk"])
+    assert {"approved", "refused", *(r.name.lower() for r in Refusal if r)} <= set(COUNTERS["risk"])
+
+
+def test_every_reply_has_a_counter():
+    assert {r.name.lower() for r in Reply if r} <= set(COUNTERS["risk"])
 
 
 def test_enums_of_records_have_a_zero():
