@@ -7,21 +7,43 @@ from scapy.layers.inet import TCP
 from scapy.layers.l2 import Ether
 
 from golden_model.book import Book
-from golden_model.core import Core, Step
+from golden_model.core import Conditions, Core, Step
 from golden_model.feed import Feed
 from golden_model.indicators import Indicators
-from golden_model.order import Order
+from golden_model.order import Header, Order
 from golden_model.risk import Risk
+from golden_model.session import Session
 from golden_model.strategy import Strategy
 from spec.config import preset
 from spec.counters import COUNTERS
 from spec.ladder import ASK, BID, window_around
-from spec.records import DEPTH, LOAD, RECORDS, WINDOW, Refusal, Side
+from spec.limits import session_limit, symbol_limit
+from spec.records import (
+    ADMIN,
+    DEPTH,
+    INTENT,
+    KILL,
+    LOAD,
+    ORDER,
+    POSITION,
+    RECORDS,
+    SESSION_LIMIT_SET,
+    SYMBOL_LIMIT_SET,
+    WINDOW,
+    Cause,
+    Refusal,
+    Reply,
+    Side,
+)
+from tests.golden_model import peer
 from tests.golden_model.build import datagram, itch_message, nonzero, small
 
 DESIGN = preset("small")
 OPEN = [itch_message("S", 0, event="Q"), itch_message("R", 5, stock="AAPL"), itch_message("H", 5, state="T")]
 REFERENCE = 2_915_200
+
+
+EMPTY = Step(*([] for _ in Step._fields))
 
 
 def add(reference, side, price, shares, timestamp=0):
@@ -40,10 +62,10 @@ def test_a_tick_becomes_an_order():
     (intent,), (decision,), (order,), (frame,) = step.intents, step.decisions, step.orders, step.frames
     assert intent.message == decision.message == order.message == 6
     assert (intent.side, intent.price, intent.reference) == (Side.BUY, REFERENCE + 100, REFERENCE)
-    assert decision.refusals == 0 and decision.position == 100 == core.risk.positions[0]
-    assert frame[54:110] == order.payload.to_bytes(56, "little")
-    assert Ether(frame)[TCP].seq == order.tcp_sequence
-    assert core.counters["order"] == {"orders": 1, "frames": 1}
+    assert decision.refusals == 0 and decision.exposure_long == 100
+    tcp = Ether(frame)[TCP]
+    assert tcp.seq == order.tcp_sequence and len(tcp.payload) == order.length
+    assert nonzero(core.counters["order"]) == {"orders": 1, "frames": 1}
 
 
 def test_kill_stops_orders_not_the_book():
@@ -57,8 +79,90 @@ def test_kill_stops_orders_not_the_book():
 
 def test_the_harness_may_say_that_the_queue_was_full():
     core = Core(DESIGN)
-    core.queue_full.add(6)
-    assert Refusal(core.frame(datagram(*OPEN, *LEAN)).decisions[0].refusals) == Refusal.ORDER_QUEUE_FULL
+    core.conditions[0] = Conditions(time=7, queue_full=True)
+    (decision,) = core.frame(datagram(*OPEN, *LEAN)).decisions
+    assert (Refusal(decision.refusals), decision.time) == (Refusal.ORDER_QUEUE_FULL, 7)
+
+
+def told(record, **values):
+    """Of a record, what matters of it."""
+    return record.tuple(**dict.fromkeys(record.tuple._fields, 0) | values)
+
+
+def test_replies_move_positions_before_the_decision_that_sees_them():
+    core = Core(small(session={"established": True}))
+    (order,) = core.frame(datagram(*OPEN, *LEAN)).orders
+    number = order.user_ref_num
+    said = peer.message("A", user_ref_num=number, quantity=100) + peer.message(
+        "E", user_ref_num=number, quantity=60, price=REFERENCE, match=1)
+    core.session_frame(peer.segment(peer.logged_in() + said, acknowledgment=1 + order.length))
+    core.moments += [told(POSITION, message=6, decision=1)] * 2
+    core.requests.append(told(INTENT, message=6, host=1, side=Side.SELL, quantity=61, price=REFERENCE + 100,
+                              symbol=0))
+    step = core.settle()
+    assert [(p.kind, p.lawful, p.position, p.exposure_long, p.open_orders, p.remaining) for p in step.positions] == [
+        (Reply.ACCEPTED, 1, 0, 100, 1, 100), (Reply.EXECUTED, 1, 60, 100, 1, 40)]
+    (decision,) = step.decisions
+    assert (decision.refusals, decision.host, decision.short, decision.exposure_short) == (0, 1, 1, -1)
+    with pytest.raises(ValueError, match="the exchange sent no such reply"):
+        core.moments.append(told(POSITION, decision=2))
+        core.settle()
+
+
+def test_limits_and_kills_take_effect_before_the_decision_that_they_name():
+    core = Core(DESIGN)
+    core.frame(datagram(*OPEN))
+    narrow = symbol_limit(DESIGN, 0)._replace(max_long=99)
+    whole = session_limit(DESIGN)._replace(max_gross=1)
+    core.moments += [SYMBOL_LIMIT_SET.tuple(2**32 - 1, 0, *narrow), SESSION_LIMIT_SET.tuple(2**32 - 1, 0, *whole),
+                     KILL.tuple(2**32 - 1, 0, Cause.SESSION_LOST)]
+    step = core.frame(datagram(*LEAN, sequence=4))
+    assert Refusal(step.decisions[0].refusals) == (
+        Refusal.KILL_SWITCH | Refusal.POSITION_LIMIT | Refusal.GROSS_NOTIONAL)
+    assert (len(step.symbol_limits_set), len(step.session_limits_set), len(step.kills)) == (1, 1, 1)
+    core.moments.append(KILL.tuple(6, 1, 0))
+    assert [k.causes for k in core.settle().kills] == [0] and not core.risk.causes
+    with pytest.raises(ValueError, match="decision 0 is past, the next is 1"):
+        core.moments.append(KILL.tuple(6, 0, Cause.HOST))
+        core.settle()
+
+
+@pytest.mark.parametrize("moment, complaint", [
+    (KILL.tuple(6, 1, Cause.LOSS), "no loss above the limit, profit is"),
+    (LOAD.tuple(6, 0, ASK, 9, REFERENCE, 5, 0), "has no attribute|nothing that risk is told of"),
+])
+def test_a_moment_that_cannot_be_is_refused(moment, complaint):
+    core = Core(DESIGN)
+    core.frame(datagram(*OPEN, *LEAN))
+    core.moments.append(moment)
+    with pytest.raises((ValueError, AttributeError), match=complaint):
+        core.settle()
+
+
+def test_a_request_that_cannot_be_is_refused():
+    core = Core(DESIGN)
+    core.frame(datagram(*OPEN, *LEAN))
+    core.requests.append(told(INTENT, message=5, host=1, quantity=1, price=REFERENCE))
+    with pytest.raises(ValueError, match="cannot be after message 6"):
+        core.settle()
+
+
+@pytest.mark.parametrize("protocol", ["ouch", "fix"])
+def test_session_messages_leave_in_the_order_and_at_the_time_that_is_told(protocol):
+    """The host's first, then, where it gave none, the core's own heartbeat."""
+    core = Core(small(order={"protocol": protocol}))
+    header = dict(zip(Header._fields, Header.of(DESIGN), strict=True))
+    time = 1_767_225_599_999_990_000  # 10 us before 2026
+    core.sent += [told(ORDER, admin=1, sending_time=time, **header), told(ORDER, user_ref_num=1, **header),
+                  told(ORDER, admin=1, sending_time=time + 10_000, **header)]
+    core.admin.append(ADMIN.tuple(ord("0" if protocol == "fix" else "R"), 0, 0))
+    step, last = core.frame(datagram(*OPEN, *LEAN)), core.settle()
+    assert [o.admin for o in step.orders] == [1, 0] and not core.sent
+    first, second = (bytes(Ether(frame)[TCP].payload) for frame in (step.frames[0], *last.frames))
+    if protocol == "ouch":
+        assert first[:3] == second[:3] == b"\0\1R"  # and padding
+    else:
+        assert b"52=20251231-23:59:59.999" in first and [o.msg_seq_num for o in step.orders] == [1, 2]
 
 
 def test_events_happen_between_the_messages_of_a_frame():
@@ -108,7 +212,8 @@ def session(seed: int, length: int = 1500) -> list[bytes]:
         values = {"A": new | {"reference": t + 1, "side": side}, "D": old, "X": old | {"shares": 1},
                   "U": old | new | {"new_reference": t + 1}, "E": old | {"shares": 1, "match": t},
                   "C": old | new | {"match": t, "printable": "Y", "shares": 1}, "P": new | {"match": t},
-                  "Q": new | {"match": t}, "B": {"match": max(0, t - 3)}, "J": {"lower": 1, "upper": 2**31}}
+                  "Q": new | {"match": t}, "B": {"match": max(0, t - 3)}, "J": {"lower": 1, "upper": 2**31},
+                  "Y": {"action": "0"}}
         values["F"] = values["A"]
         if code in "AF":
             mine.append(t + 1)
@@ -137,15 +242,18 @@ def test_is_the_composition_of_its_stages(frames):
     averages = [indicators.update(u) for u in updates]
     intents = [i for u, (a, _) in zip(updates, averages, strict=True) if (i := strategy.update(u, a))]
     decisions = [risk.intent(i) for i in intents]
-    orders = [o for d in decisions if (o := order.decision(d))]
-    expected = Step([m for m, _ in messages], updates, [a for a, _ in averages], [v for _, v in averages], intents,
-                    decisions, orders, [order.frame(o) for o in orders], [n for _, n in messages], [], [], [])
+    orders = [o for d in decisions if (o := order.decision(d, header=Header.of(DESIGN)))]
+    expected = EMPTY._replace(
+        messages=[m for m, _ in messages], updates=updates, indicators=[a for a, _ in averages],
+        vwaps=[v for _, v in averages], intents=intents, decisions=decisions, orders=orders,
+        frames=[order.frame(o) for o in orders], last_octets=[n for _, n in messages])
     core = Core(DESIGN)
     steps = list(core.run(frames))
     for name in Step._fields:
         assert [x for step in steps for x in getattr(step, name)] == getattr(expected, name), name
     assert len(updates) > 1000 and len(orders) > 10 and core.counters["feed"]["messages_lost"]
-    stages = {"feed": feed, "book": book, "indicators": indicators, "strategy": strategy, "risk": risk, "order": order}
+    stages = {"feed": feed, "book": book, "indicators": indicators, "strategy": strategy, "risk": risk, "order": order,
+              "session": Session(DESIGN)}
     assert core.counters == {name: stage.counters for name, stage in stages.items()}
 
 
@@ -168,7 +276,7 @@ def test_the_same_frames_make_the_same_records(frames):
 
 def test_frames_before_ready_and_with_errors():
     core = Core(small())
-    assert core.frame(datagram(*OPEN), ready=False) == Step(*([] for _ in Step._fields))
+    assert core.frame(datagram(*OPEN), ready=False) == EMPTY
     core.frame(datagram(*OPEN), error=True)
     assert nonzero(core.counters["feed"]) == {
         "frames": 2, "frame_not_ready": 1, "datagrams": 1, "messages": 3, "frame_error": 1}
