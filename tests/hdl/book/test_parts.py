@@ -6,9 +6,9 @@ import pytest
 from amaranth import *
 from amaranth.sim import Simulator
 
+from hdl.arithmetic import table
 from hdl.book.best_bid_offer import BestBidOffer
 from hdl.book.locate_filter import LocateFilter
-from hdl.arithmetic import table
 from hdl.book.pipeline import carry, highest, lowest_one_hot, one_of
 
 

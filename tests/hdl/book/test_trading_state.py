@@ -74,8 +74,8 @@ class NaiveState:
         faults = [int(name in symbol.faults) for name in FAULTS]
         return UPDATE.tuple(
             op["record"].message, fields["timestamp"], op["symbol"], ord(code), self.gap, *faults,
-            int(self.open and symbol.trading and not symbol.halted), symbol.short_restricted, *[0] * 8, trade.value, price, shares,
-            fields.get("match", 0), symbol.last_trade, *symbol.collars)
+            int(self.open and symbol.trading and not symbol.halted), symbol.short_restricted, *[0] * 8,
+            trade.value, price, shares, fields.get("match", 0), symbol.last_trade, *symbol.collars)
 
 
 def random_fields(rng, code):

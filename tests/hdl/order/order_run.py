@@ -47,8 +47,8 @@ class Frame(NamedTuple):
 
 class Run:
     """What the stage did with ``decisions`` (by cycle), ``admin`` (one after another, from a cycle on) and ``begin``
-    (by cycle) while ``ready(cycle)`` held. The clock shows ``NOW`` and a ms for each cycle, but a decision's time when it
-    was judged."""
+    (by cycle) while ``ready(cycle)`` held. The clock shows ``NOW`` and a ms for each cycle, but a
+    decision's time when that was judged."""
 
     def __init__(self, decisions: dict, *, design: Design, cycles: int, ready=lambda cycle: True, admin=(),
                  admin_from: int = 1, begin: dict | None = None):
