@@ -5,6 +5,7 @@ A record stream becomes ``<name>_valid`` and ``<name>_payload``; RX and TX becom
 Clock and synchronous reset are ``clk`` and ``rst``.
 """
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -57,6 +58,9 @@ class Export(wiring.Component):
             m.d.comb += value.eq(outside) if inward else outside.eq(value)
         return m
 
+#: Says again what a register's declaration and a wire's driver say; Icarus reads no more than 63 bits of it and warns.
+_INITIAL = re.compile(r"^ *\(\* init = \d+'h[0-9a-f]+ \*\)\n", re.MULTILINE)
+
 
 @contextmanager
 def _uninitialised_memories():
@@ -83,6 +87,7 @@ def write_verilog(component: wiring.Component, path: Path, *, name: str, source_
     with _uninitialised_memories():
         text = verilog.convert(Export(component), name=name, emit_src=source_lines,
                                strip_internal_attrs=not source_lines)
+    text = _INITIAL.sub("", text)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
