@@ -23,7 +23,7 @@ from spec.records import DECISION, INDICATOR, UPDATE, VWAP, Record
 
 from . import book_events, build, engine, moments
 from .captures import PcapWriter
-from .compare import Comparison, Expected
+from .compare import TX, Comparison, Expected
 from .differences import Place, Places
 from .engine import Batch, Capture, Engine, OrderFrame
 from .flight_recorder import FlightRecorder
@@ -43,7 +43,7 @@ _LENGTHS = {ord(code): layout.length for code, layout in itch.MESSAGES.items()}
 
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
         progress: Callable[[Progress], None] | None = None, gap: int = WIRE_GAP,
-        build_dir: Path = Path("build/native"), library: Path | None = None, model=None) -> Run:
+        build_dir: Path = Path("build/native"), library: Path | None = None, model=None, venue=None) -> Run:
     """Replay ``frames`` through the core of ``design`` and its golden model.
 
     Parameters
@@ -59,8 +59,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         Idle cycles on RX before each frame.
     build_dir
         Where compiled simulations are cached.
-    library, model
-        In place of the core and model of ``design``.
+    library, model, venue
+        In place of the core and model of ``design``, and of the venue that answers.
 
     An ``InputError`` from ``frames`` ends the replay, not the run: see ``Run.input_error``.
     """
@@ -73,7 +73,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         result.paths["verilog"] = verilog = build.cached_verilog("core", design)
         say(Progress("building the simulation"))
         library = engine.build(verilog, build_dir, waves=waves)
-    replay = _Replay(design, Engine(library), model or Core(design), result, out, waves)
+    replay = _Replay(design, Engine(library), model or Core(design), venue or Venue(design), result, out, waves)
     began = time.monotonic()
     with replay:
         for batch in _batches(frames, result):
@@ -103,8 +103,8 @@ def _batches(frames: Iterable[Frame], result: Run) -> Iterator[list[Frame]]:
 class _Replay:
     """One run in progress. A context manager."""
 
-    def __init__(self, design: Design, core: Engine, model, result: Run, out: Path, waves: bool):
-        self.core, self.model, self.result = core, model, result
+    def __init__(self, design: Design, core: Engine, model, venue, result: Run, out: Path, waves: bool):
+        self.core, self.model, self.venue, self.result = core, model, venue, result
         self.places = Places()
         self.comparison = Comparison(self.places, acknowledgment=self._acknowledgment)
         self.latency = Latency(design)
@@ -116,7 +116,6 @@ class _Replay:
         self.pcap = PcapWriter(result.paths["orders"])
         self._last: deque[Order] = deque(maxlen=5)
         self._sent: deque[tuple[list[Frame], list[bytes], Batch, Capture]] = deque()  # what the model has not seen
-        self.venue = Venue(design)
         self._approved: deque = deque()  # decisions whose frames have not left
         self.events = book_events.Events(design, model.events)
         result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
@@ -145,7 +144,10 @@ class _Replay:
         seen = {name: (stream.cycles.tolist(), stream.rows) for name, stream in got.streams.items()}
         self.events.hear((name, *seen[name]) for name in book_events.STREAMS)
         moments.tell(self.model, seen)
-        self.venue.take(frame.octets for frame in got.tx)
+        try:
+            self.venue.take(frame.octets for frame in got.tx)
+        except ValueError as error:  # a frame that no exchange understands; it is compared with the model's too
+            self.comparison.impossible("order", TX, str(error))
 
     def _follow(self, behind: int) -> None:
         """Let the model see all batches but the last ``behind``, and compare."""
@@ -162,7 +164,7 @@ class _Replay:
         try:
             return self.model.frame(frame.octets)
         except ValueError as error:  # an event of the hardware's that cannot be; from here on both differ
-            self.comparison.impossible(str(error))
+            self.comparison.impossible(getattr(error, "stage", "book"), "events", str(error))
             return self.model.frame(b"")
 
     def _send(self, batch: Batch, answers: list[bytes]) -> Capture:

@@ -7,7 +7,7 @@ from scapy.layers.inet import TCP
 from scapy.layers.l2 import Ether
 
 from golden_model.book import Book
-from golden_model.core import Conditions, Core, Step
+from golden_model.core import Conditions, Core, Impossible, Step
 from golden_model.feed import Feed
 from golden_model.indicators import Indicators
 from golden_model.order import Header, Order
@@ -143,8 +143,9 @@ def test_a_request_that_cannot_be_is_refused():
     core = Core(DESIGN)
     core.frame(datagram(*OPEN, *LEAN))
     core.requests.append(told(INTENT, message=5, host=1, quantity=1, price=REFERENCE))
-    with pytest.raises(ValueError, match="cannot be after message 6"):
+    with pytest.raises(Impossible, match="cannot be after message 6") as error:
         core.settle()
+    assert error.value.stage == "strategy"
 
 
 @pytest.mark.parametrize("protocol", ["ouch", "fix"])

@@ -1,13 +1,13 @@
 """A small component with the core's ports, and its model: what engine, comparison and replay are tested with.
 
 A frame is one ITCH message without any header. It becomes a ``messages`` record; a locate below 4 makes an update, an
-A an order of 27 octets; with the update of an F come a window and a load, with that of a D a depth. The records carry
+A an order of 27 octets; with the update of an F come a window and a load, with that of a D a depth, with that of an
+E what risk and session say of moments. The records carry
 recognisable values, wide, signed and partly filled ones among them.
 """
 
 import random
 from collections import deque
-from dataclasses import dataclass, field
 from functools import cache
 from os import getpid
 from pathlib import Path
@@ -16,6 +16,7 @@ from amaranth import *
 from amaranth.lib import fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.clock import Setting
 from hdl.export import write_verilog
 from hdl.records import counters, layout, records
 from hdl.wire import RX, TX, big_endian
@@ -30,6 +31,9 @@ SWEEP = 20  #: cycles until ready
 FRAME = 27  #: octets of an order frame
 QUEUE = 64
 WINDOW = 16_000  #: both bounds of every window: lawful with either tick, and empty
+#: What an E makes: stream -> the field that has the price, or as much of it as it holds.
+MOMENTS = {"symbol_limits_set": "max_gross", "session_limits_set": "max_loss", "kills": "causes", "positions": "position",
+           "sessions": "ts_recent"}
 DIRECTORY = Path("build/native")
 
 
@@ -60,8 +64,9 @@ def frames(rng: random.Random, count: int) -> list[bytes]:
 class StandIn(wiring.Component):
     def __init__(self):
         super().__init__(
-            {"rx": In(RX), "tx": Out(TX), "kill": In(1), "ready": Out(1),
-             "snapshot": In(stream.Signature(layout(spec.SNAPSHOT)))}
+            {"rx": In(RX), "session_rx": In(RX), "tx": Out(TX), "ready": Out(1), "clock": In(stream.Signature(Setting))}
+            | {level: In(1) for level in ("kill", "kill_release", "handback")}
+            | {record.stream: In(stream.Signature(layout(record))) for record in spec.REQUESTS}
             | {record.stream: Out(records(record)) for record in spec.RECORDS}
             | {f"{stage}_counters": Out(counters(stage)) for stage in COUNTERS}
         )
@@ -71,7 +76,8 @@ class StandIn(wiring.Component):
         sweep = Signal(range(SWEEP + 1))
         with m.If(sweep != SWEEP):
             m.d.sync += sweep.eq(sweep + 1)
-        m.d.comb += self.ready.eq(sweep == SWEEP)
+        m.d.comb += [self.ready.eq(sweep == SWEEP), self.clock.ready.eq(1)]
+        m.d.comb += [getattr(self, record.stream).ready.eq(1) for record in spec.REQUESTS]
         message = self._feed(m)
         update = self._book(m)
         self._events(m, update)
@@ -126,9 +132,13 @@ class StandIn(wiring.Component):
         for each, when in (windows, added), (loads, added), (depths, deleted):
             m.d.comb += [each.valid.eq(when), each.payload.message.eq(update.message + 1),
                          each.payload.symbol.eq(update.symbol)]
+        executed = self.updates.valid & (update.type == ord("E"))
+        for stream_name, name in MOMENTS.items():
+            each = getattr(self, stream_name)
+            m.d.comb += [each.valid.eq(executed), each.payload.message.eq(update.message + 1),
+                         each.payload[name].eq(update.bid_price)]
         m.d.comb += [windows.payload.low.eq(WINDOW), windows.payload.high.eq(WINDOW),
-                     loads.payload.reference.eq(update.match), depths.payload.price_4.eq(update.bid_price),
-                     self.snapshot.ready.eq(1)]
+                     loads.payload.reference.eq(update.match), depths.payload.price_4.eq(update.bid_price)]
 
     def _indicators(self, m, update):
         notional = Signal(80)
@@ -158,12 +168,12 @@ class StandIn(wiring.Component):
             self.decisions.valid.eq(self.intents.valid),
             *(getattr(decision, name).eq(getattr(intent, name))
               for name in ("message", "timestamp", "symbol", "side", "quantity", "price")),
-            decision.refusals.eq(self.kill), decision.position.eq(position),
+            decision.refusals.eq(self.kill), decision.exposure_short.eq(position),
             self.orders.valid.eq(approved), order.message.eq(decision.message), order.user_ref_num.eq(reference),
-            order.payload.eq(Cat(reference, C(0xA5, 8), decision.price, C(0, 400 - 8), C(0xEE, 8))),
+            order.sending_time.eq(Cat(decision.price, C(0xEE, 32))), order.length.eq(FRAME),
         ]
         with m.If(self.intents.valid & ~self.kill):
-            m.d.sync += [position.eq(position - 100), decision.position.eq(position - 100)]
+            m.d.sync += [position.eq(position - 100), decision.exposure_short.eq(position - 100)]
         with m.If(approved):
             m.d.sync += reference.eq(reference + 1)
             m.d.sync += self.order_counters.orders.eq(self.order_counters.orders + 1)
@@ -173,7 +183,8 @@ class StandIn(wiring.Component):
         done = busy & self.tx.ready & (at == 3)
         take = queue.r_rdy & (~busy | done)
         m.d.comb += [
-            queue.w_data.eq(order.payload), queue.w_en.eq(self.orders.valid), queue.r_en.eq(take),
+            queue.w_data.eq(Cat(order.user_ref_num, C(0xA5, 8), order.sending_time[:32])),
+            queue.w_en.eq(self.orders.valid), queue.r_en.eq(take),
             self.tx.valid.eq(busy), self.tx.payload.last.eq(at == 3),
             self.tx.payload.data.eq(frame.word_select(at, 64)),
             self.tx.payload.keep.eq(Mux(at == 3, 0x07, 0xFF)),
@@ -190,20 +201,22 @@ def _zero_counters():
     return {stage: dict.fromkeys(names, 0) for stage, names in COUNTERS.items()}
 
 
-@dataclass
 class Step:
-    messages: list = field(default_factory=list)
-    updates: list = field(default_factory=list)
-    windows: list = field(default_factory=list)
-    depths: list = field(default_factory=list)
-    loads: list = field(default_factory=list)
-    indicators: list = field(default_factory=list)
-    vwaps: list = field(default_factory=list)
-    intents: list = field(default_factory=list)
-    decisions: list = field(default_factory=list)
-    orders: list = field(default_factory=list)
-    frames: list = field(default_factory=list)
-    last_octets: list = field(default_factory=list)
+    """As ``golden_model.core.Step``."""
+
+    def __init__(self):
+        for name in (*(record.stream for record in spec.RECORDS), "frames", "last_octets"):
+            setattr(self, name, [])
+
+
+class Silence:
+    """A venue that answers nothing, whatever the frames are."""
+
+    def take(self, frames):
+        pass
+
+    def frames(self):
+        return []
 
 
 class Model:
@@ -211,7 +224,8 @@ class Model:
 
     def __init__(self, wrong=None):
         self.counters = _zero_counters()
-        self.events = deque()  # it knows them without being told
+        self.events, self.requests, self.moments, self.sent, self.admin = (deque() for _ in range(5))
+        self.conditions = {}  # it knows all of this without being told
         self.wrong = wrong or {}
         self.number = self.updates = self.notional = self.position = self.reference = 0
 
@@ -219,6 +233,7 @@ class Model:
         blank = dict.fromkeys(record.tuple._fields, 0)
         made = record.tuple(**blank | values)
         self.events.clear()
+        self.moments.clear()
         twist = self.wrong.get((record.stream, values["message"]), {})
         if twist is not None:
             getattr(step, record.stream).append(made._replace(**twist))
@@ -245,6 +260,10 @@ class Model:
         if octets[:1] == b"F":
             self._say(step, spec.WINDOW, message=number + 1, symbol=symbol, low=WINDOW, high=WINDOW)
             self._say(step, spec.LOAD, message=number + 1, symbol=symbol, reference=match)
+        for record in spec.RECORDS if octets[:1] == b"E" else ():
+            if name := MOMENTS.get(record.stream):
+                bits = dict(zip(record.tuple._fields, (f.bits for f in record.fields), strict=True))[name]
+                self._say(step, record, message=number + 1, **{name: price % (1 << bits)})
         if octets[:1] == b"D":
             self._say(step, spec.DEPTH, message=number + 1, symbol=symbol, price_4=price)
         self.updates += 1
@@ -255,13 +274,12 @@ class Model:
             return step
         self._say(step, spec.INTENT, timestamp=time, side=1, quantity=100, price=price, **common)
         self.position -= 100
-        self._say(step, spec.DECISION, timestamp=time, side=1, quantity=100, price=price, position=self.position,
+        self._say(step, spec.DECISION, timestamp=time, side=1, quantity=100, price=price, exposure_short=self.position,
                   **common)
-        payload = self.reference.to_bytes(4, "little") + b"\xa5" + price.to_bytes(4, "little") + bytes(46)
-        payload = payload.ljust(58, b"\0")[:58]
-        self._say(step, spec.ORDER, message=number, user_ref_num=self.reference,
-                  payload=int.from_bytes(payload[:56], "little"))
-        step.frames.append(payload[:FRAME])
+        self._say(step, spec.ORDER, message=number, user_ref_num=self.reference, length=FRAME,
+                  sending_time=price | 0xEE << 32)
+        octets = self.reference.to_bytes(4, "little") + b"\xa5" + price.to_bytes(4, "little")
+        step.frames.append(octets.ljust(FRAME, b"\0"))
         self.reference += 1
         self.counters["order"]["orders"] += 1
         return step

@@ -10,7 +10,7 @@ from sim.differences import Difference, Place, Places
 from sim.engine import Batch, Engine, Stream
 from sim.engine.unpack import words_of
 from spec import itch, wire
-from spec.records import Refusal
+from spec.records import DECISION, Refusal
 from tests.sim import standin
 
 SEED = 11
@@ -61,8 +61,9 @@ def test_equal_is_zero_differences_and_everything_was_compared(hardware, clean):
 @pytest.mark.parametrize(("stream", "stage", "field"), [
     ("messages", "feed", "sequence"), ("updates", "book", "bid_price"), ("windows", "book", "low"),
     ("depths", "book", "price_4"), ("loads", "book", "reference"), ("indicators", "indicators", "notional"),
-    ("vwaps", "indicators", "vwap"), ("intents", "strategy", "quantity"), ("decisions", "risk", "position"),
-    ("orders", "order", "user_ref_num"),
+    ("vwaps", "indicators", "vwap"), ("intents", "strategy", "quantity"), ("decisions", "risk", "exposure_short"),
+    ("symbol_limits_set", "risk", "max_gross"), ("session_limits_set", "risk", "max_loss"), ("kills", "risk", "causes"),
+    ("positions", "risk", "position"), ("sessions", "session", "ts_recent"), ("orders", "order", "user_ref_num"),
 ])
 def test_a_wrong_field_is_named_with_everything(hardware, stream, stage, field):
     """A record in the middle of a batch; every stream."""
@@ -188,24 +189,22 @@ def test_an_order_frame_of_one_side_only_is_a_difference(hardware):
 
 def test_counters_are_compared(hardware):
     model = standin.Model()
-    model.counters["risk"]["order_size"] = 5
+    model.counters["risk"]["order_quantity"] = 5
     comparison = _compare(hardware, model=model)
     assert comparison.total == 1
-    assert str(comparison.first) == "risk: counters.order_size: expected 5, got 0"
+    assert str(comparison.first) == "risk: counters.order_quantity: expected 5, got 0"
 
 
-def test_a_full_order_queue_is_a_kind_of_its_own(hardware, monkeypatch):
-    """Hardware refused what the model approved, because orders could not leave: not a wrong computation."""
-    frames, batches, _ = hardware
+def test_refusals_are_told_by_name(hardware, monkeypatch):
+    _, batches, _ = hardware
     message = _numbers(hardware, "decisions")[0]
     got = next(got for got in batches if len(got.streams["decisions"]))
     monkeypatch.setitem(got.streams["decisions"].__dict__, "rows", [
-        (*row[:6], Refusal.ORDER_QUEUE_FULL | Refusal.ORDER_SIZE, row[7]) if row[0] == message else row
-        for row in got.streams["decisions"].rows])
+        tuple(DECISION.tuple(*row)._replace(refusals=Refusal.ORDER_QUANTITY | Refusal.SHORT_SALE | 1 << 31))
+        if row[0] == message else row for row in got.streams["decisions"].rows])
     comparison = _compare(hardware)
-    assert comparison.total == 1 and comparison.first.kind == "queue full"
-    assert comparison.first.got == "ORDER_SIZE | ORDER_QUEUE_FULL"
-    assert "faster than orders can leave" in str(comparison.first)
+    assert comparison.total == 1 and comparison.first.expected == "approved"
+    assert comparison.first.got == "SHORT_SALE | ORDER_QUANTITY | 0x80000000"
 
 
 def test_comparing_nothing_is_a_failure():

@@ -23,7 +23,7 @@ def _frames(count=3000, seed=31):
 
 def _run(frames, out, *, wrong=None, waves=False, **options):
     return replay.run(DESIGN, frames, out=out, waves=waves, library=standin.library(waves=waves),
-                      model=standin.Model(wrong), **options)
+                      model=standin.Model(wrong), venue=standin.Silence(), **options)
 
 
 def _followed(frames, types="ADFEX"):
@@ -57,7 +57,7 @@ def test_the_last_word_on_each_symbol_is_kept(clean):
 
 def test_progress_ends_with_everything(clean):
     frames, _, said = clean
-    assert [p.phase for p in said] == ["replaying"] * 2
+    assert [p.phase for p in said] == ["replaying"] * -(-3000 // replay.BATCH)
     assert said[-1].messages <= 3000  # the last are still in flight
     assert said[-1].offset == frames[-1].offset + len(frames[-1].octets)
 
@@ -141,7 +141,8 @@ def test_nothing_to_replay_is_a_failure(tmp_path):
 def test_an_exceeded_budget_fails_the_run(clean, tmp_path):
     frames, _, _ = clean
     tight = DESIGN.model_copy(update={"budgets": DESIGN.budgets.model_copy(update={"strategy": 3.0})})
-    run = replay.run(tight, frames[:200], out=tmp_path, library=standin.library(), model=standin.Model())
+    run = replay.run(tight, frames[:200], out=tmp_path, library=standin.library(), model=standin.Model(),
+                     venue=standin.Silence())
     assert [row.name for row in run.exceeded] == ["strategy"]
     assert not run.passed and "over budget: strategy" in _text(run)
 
