@@ -5,10 +5,11 @@ Sources: RFC 9293 sections 3.8.1 and 3.8.6.1.
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..link import SENT, Service
 from ..memory import PlainMemory
+from ..skid import SkidBuffer
 
 LANES = 8
 _LEAST_PER_SEGMENT = 16  #: octets of buffer for each descriptor
@@ -222,9 +223,13 @@ class SendBuffer(wiring.Component):
                     m.next = "CHOOSE"
 
         # The beats of a segment that is sent again.
+        # What takes them decides late in the cycle, so it is a register's word that is asked.
+        m.submodules.skid = skid = SkidBuffer(64)
+        connect(m, skid.output, flipped(self.again))
+        beats = skid.input
         take, next_fetch = Signal(), Signal.like(fetch)
         m.d.comb += [
-            take.eq(fetched & (~self.again.valid | self.again.ready)),
+            take.eq(fetched & (~beats.valid | beats.ready)),
             next_fetch.eq(fetch + take),
             rows.read_address.eq(next_fetch),
         ]
@@ -233,11 +238,11 @@ class SendBuffer(wiring.Component):
                 fetch.eq(next_fetch),
                 fetched.eq(to_fetch != take),
                 to_fetch.eq(to_fetch - take),
-                self.again.valid.eq(take | (self.again.valid & ~self.again.ready)),
+                beats.valid.eq(take | (beats.valid & ~beats.ready)),
             ]
             with m.If(take):
-                m.d.sync += self.again.payload.eq(rows.read_data)
-            with m.If((to_fetch == 0) & self.again.valid & self.again.ready):
+                m.d.sync += beats.payload.eq(rows.read_data)
+            with m.If((to_fetch == 0) & beats.valid & beats.ready):
                 m.d.sync += [resend.eq(0), fetched.eq(0)]
 
         m.d.sync += [

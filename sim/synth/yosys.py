@@ -14,7 +14,7 @@ from sim.simulators import ToolFailed
 _SYNTH = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}"
 # What stands beside the hot path is mapped by itself: in one piece with it, the longer paths there would be the measure
 # of how short all others need to be.
-_BESIDE = "*.recentre *.depth *.indicators"
+_BESIDE = "*.recentre *.depth *.indicators *.session"
 # Registers are marked before flattening: only there are they still whole words with the name they have in Python.
 _READ = f"""\
 read_verilog {{verilog}}
