@@ -111,19 +111,19 @@ def _side(decision) -> str:
 
 def _orders(run: Run) -> Table:
     table = _table(f"Orders sent: {run.orders:,}, with tick to trade (EOT to SOF)", "time", "side", "symbol",
-                   "quantity", "price $", "UserRefNum", "message", "cycles", "ns", left=3)
+                   "quantity", "price $", "UserRefNum", "message", "cycles", left=3)
 
     def add(order: Order) -> None:
         said = order.decision
         table.add_row(_clock(order.time_ns), _side(said), run.symbols[said.symbol].stock, f"{said.quantity:,}",
                       dollars(said.price), f"{said.user_ref_num}", f"{order.message:,}",
-                      f"{order.tick_to_trade}", f"{order.tick_to_trade * run.design.core.period_ns:.1f}")
+                      f"{order.tick_to_trade}")
 
     for order in run.first_orders:
         add(order)
     left_out = run.orders - len(run.first_orders) - len(run.last_orders)
     if left_out > 0:
-        table.add_row(f"{left_out:,} more", *[""] * 8, style="dim")
+        table.add_row(f"{left_out:,} more", *[""] * 7, style="dim")
     for order in run.last_orders:
         add(order)
     return table
