@@ -162,6 +162,8 @@ class Risk:
             if i.action == Action.CANCEL:
                 side, quantity, price = target.side, target.quantity, target.price
             self._approve(i, time)
+        elif self.orders.is_taken(number):  # passed over, or one order at rest would bar all that follow
+            self._user_ref_num = number + 1 & _MASK32
         self._count(refusals)
         decision = DECISION.tuple(
             i.message, self._seen[1], i.timestamp, i.symbol, i.action, i.host, i.target, side, quantity, price,

@@ -51,27 +51,30 @@ class Clock(wiring.Component):
         m = Module()
         setting = self.set.payload
         ns, digits = Signal(64), Signal(data.ArrayLayout(4, _DIGITS), init=[1, 9, 7, 0, 0, 1, 0, 1, *[0] * 9])
-        fraction, of_ms = Signal(FRACTION_BITS), Signal(20)
         tomorrow = Signal(data.ArrayLayout(4, _DATE), init=[1, 9, 7, 0, 0, 1, 0, 2])
         whole, rest = divmod(self._step, 1 << FRACTION_BITS)
-        advanced, step, later = Signal(FRACTION_BITS + 1), Signal(range(whole + 2)), Signal(22)
+        fraction, of_ms = Signal(FRACTION_BITS, init=rest), Signal(20)
+        # The step is known one cycle ahead, and what is over if the ms ends with it beside the sum.
+        advanced, step, over = Signal(FRACTION_BITS + 1), Signal(range(whole + 2), init=whole), Signal(signed(22))
         ticks = Signal()
         m.d.comb += [
             advanced.eq(fraction + rest),
-            step.eq(whole + advanced[-1]),
-            later.eq(of_ms + step),
-            ticks.eq(later >= _MS),
+            over.eq(of_ms + Mux(step == whole, whole - _MS, whole + 1 - _MS)),
+            ticks.eq(over >= 0),
             self.set.ready.eq(1),
             self.time.ns.eq(ns), self.time.digits.eq(digits),
         ]
         following = self._following(m, digits, tomorrow)
-        m.d.sync += [ns.eq(ns + step), fraction.eq(advanced), of_ms.eq(Mux(ticks, later - _MS, later))]
+        m.d.sync += [
+            ns.eq(ns + step), fraction.eq(advanced), step.eq(whole + advanced[-1]),
+            of_ms.eq(Mux(ticks, over, of_ms + step)),
+        ]
         with m.If(ticks):
             m.d.sync += digits.eq(following)
         with m.If(self.set.valid):
             m.d.sync += [
-                ns.eq(setting.time.ns), digits.eq(setting.time.digits), fraction.eq(0), of_ms.eq(setting.ns_of_ms),
-                tomorrow.eq(setting.tomorrow),
+                ns.eq(setting.time.ns), digits.eq(setting.time.digits), of_ms.eq(setting.ns_of_ms),
+                fraction.eq(rest), step.eq(whole), tomorrow.eq(setting.tomorrow),
             ]
         return m
 

@@ -317,19 +317,19 @@ async def silence_of_the_feed_is_noticed(dut):
 
 
 @cocotb.test(**TIMEOUT)
-async def an_order_whose_row_is_taken_waits_for_it(dut):
-    """Numbers come round to rows that are still open."""
+async def numbers_whose_row_is_taken_are_passed_over(dut):
+    """They come round to rows that are still open: one refusal each."""
     bench = await _ready(dut)
     rows, first = bench.design.risk.order_rows, bench.design.order.user_ref_num
     await bench.set_symbol(max_long=1 << 39)
     await bench.cycles(2)
     await bench.send([bench.intent() for _ in range(rows + 3)])
-    await bench.answer(bench.reply(Reply.CANCELED, first + 1, all=1))
+    await bench.answer(bench.reply(Reply.CANCELED, first + 3, all=1))
     await bench.send([bench.intent()])
-    await bench.answer(bench.reply(Reply.CANCELED, first, all=1))
+    await bench.answer(bench.reply(Reply.CANCELED, first + 5, all=1))
     await bench.send([bench.intent() for _ in range(4)])
     await bench.cycles(4)
-    assert bench.check() == {Refusal.OPEN_ORDERS: 3 + 1 + 2}
+    assert bench.check() == {Refusal.OPEN_ORDERS: 3 + 0 + 3}
 
 
 @cocotb.test(**TIMEOUT)

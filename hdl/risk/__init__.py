@@ -226,7 +226,9 @@ class Risk(wiring.Component):
             approved.eq(valid & ~Cat(always.values()).any() & (cancels | ~Cat(of_orders.values()).any())),
             opens.eq(approved & ~cancels),
             sums.approved.eq(opens),
-            orders.approved.eq(opens), orders.number_used.eq(approved),
+            orders.approved.eq(opens),
+            # A number whose row is taken is passed over, or one order at rest would bar all that follow.
+            orders.number_used.eq(approved | valid & orders.taken),
             orders.order.eq(Cat(orders.number, judged.symbol, judged.side, judged.quantity[:20], judged.price)),
             duplicates.entered.eq(approved & enters),
             buckets.write_enable.eq(approved), buckets.write_address.eq(judged.symbol),

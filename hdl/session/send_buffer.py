@@ -152,7 +152,7 @@ class SendBuffer(wiring.Component):
         to_fetch = Signal(14)
         sequence = Signal(32)
         m.d.comb += [
-            service.sequence.eq(Mux(acknowledgment, self.next_sequence, sequence)),
+            service.sequence.eq(sequence),
             self.service.valid.eq(offered),
             self.frame_begins.eq(offered & self.service.ready),
             self.alone.eq(self.frame_begins & ~resend),
@@ -182,7 +182,8 @@ class SendBuffer(wiring.Component):
                     with m.If((left == 0) & ~empty):
                         m.d.sync += [again.eq(oldest), left.eq(1)]
                 with m.Elif(self.acknowledge):
-                    m.d.sync += [service.length.eq(0), service.sum.eq(0), offered.eq(1), acknowledgment.eq(1)]
+                    m.d.sync += [service.length.eq(0), service.sum.eq(0), offered.eq(1), acknowledgment.eq(1),
+                                 sequence.eq(self.next_sequence)]
                     m.next = "OFFER"
                 with m.Elif(probe_wanted):
                     m.d.sync += [probe_wanted.eq(0), service.length.eq(0), service.sum.eq(0), acknowledgment.eq(0),
@@ -217,6 +218,9 @@ class SendBuffer(wiring.Component):
                 ]
                 m.next = "OFFER"
             with m.State("OFFER"):
+                # That of the cycle before: where it has just changed there is an order, which goes first.
+                with m.If(acknowledgment):
+                    m.d.sync += sequence.eq(self.next_sequence)
                 with m.If(self.frame_begins):
                     m.d.sync += offered.eq(0)
                 with m.If((~offered | self.frame_begins) & ~resend):

@@ -90,9 +90,16 @@ class NaiveRisk:
         if sum(order.left > 0 for order in self.of(i.symbol)) >= limit.max_open_orders:
             refusals |= Refusal.SYMBOL_OPEN_ORDERS
         open_ = [order for order in self.orders if order.left]
-        if len(open_) >= self.session.max_open_orders or any((o.number - self.next) % self.rows == 0 for o in open_):
+        if len(open_) >= self.session.max_open_orders or self.is_taken():
             refusals |= Refusal.OPEN_ORDERS
         return refusals
+
+    def is_taken(self) -> bool:
+        """The next number's row."""
+        return any(order.left and (order.number - self.next) % self.rows == 0 for order in self.orders)
+
+    def refuse(self) -> None:
+        self.next += self.is_taken()
 
     def approve(self, i) -> None:
         if i.action != Action.CANCEL:

@@ -144,11 +144,9 @@ def test_opposite_open_orders_do_not_offset_each_other():
 def test_an_order_takes_a_row_until_it_is_closed():
     desk = Desk()
     numbers = [desk.enter() for _ in range(desk.design.risk.order_rows)]
-    assert desk.ask() == Refusal.OPEN_ORDERS
-    desk.hear(Reply.CANCELED, numbers[1], all=1)
-    assert desk.ask() == Refusal.OPEN_ORDERS, "another row is free, but not that of the next number"
-    desk.hear(Reply.CANCELED, numbers[0], all=1)
-    assert desk.ask() == desk.ask() == 0
+    desk.hear(Reply.CANCELED, numbers[2], all=1)
+    assert desk.ask() == desk.ask() == Refusal.OPEN_ORDERS, "another row is free, but not those of the next numbers"
+    assert desk.enter() == numbers[2] + desk.design.risk.order_rows, "the numbers before it were passed over"
     assert desk.ask() == Refusal.OPEN_ORDERS
 
 
