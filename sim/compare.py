@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from spec import itch, wire
 from spec.counters import COUNTERS
-from spec.records import RECORDS, Record, Refusal
+from spec.records import POSITION, RECORDS, REPLY, Record, Refusal
 
 from .differences import MESSAGE_MASK, Difference, Places
 from .engine import Capture, OrderFrame, Stream
@@ -21,6 +21,8 @@ STREAMS = tuple(record.stream for record in RECORDS)
 TX = "tx"  #: the pseudo-stream of order frames
 _RANK = {stream: i for i, stream in enumerate((*STREAMS, TX))}
 _AFTER_ALL = 1 << 64
+#: Fields that a record of one stage only passes on, and whose they are.
+_OF_ANOTHER = {(POSITION.stream, field): REPLY.stage for field in REPLY.tuple._fields}
 
 
 @dataclass
@@ -242,7 +244,7 @@ class Comparison:
 
     def _say(self, kind, stream, name, expected, got, message, cycle) -> None:
         place = self.places.get(message)
-        stage = "order" if stream == TX else self._pairs[stream].record.stage
+        stage = "order" if stream == TX else _OF_ANOTHER.get((stream, name), self._pairs[stream].record.stage)
         if cycle is None and place:
             cycle = place.cycle
         self._keep(Difference(kind, stage, stream, name, expected, got, message, place, cycle))

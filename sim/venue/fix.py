@@ -28,10 +28,14 @@ class Fix:
         self._reports = 0
 
     def parse(self, octets: bytes) -> Iterator[Wanted]:
+        """Raises ``ValueError`` for a message about an order that does not say what one must."""
         self._parser.append_buffer(octets)
         while message := self._parser.get_message():
             if (action := _ACTIONS.get(message.get(35))) is not None:
-                yield self._wanted(action, message)
+                try:
+                    yield self._wanted(action, message)
+                except (AttributeError, TypeError, ValueError, ArithmeticError):
+                    raise ValueError(f"no FIX message about an order: {message}") from None
 
     @staticmethod
     def _wanted(action: Action, message) -> Wanted:

@@ -24,6 +24,7 @@ class Ouch:
         self._match = 0
 
     def parse(self, octets: bytes) -> Iterator[Wanted]:
+        """Raises ``ValueError`` for what is no client message of OUCH."""
         self._heard += octets
         while len(self._heard) >= soupbintcp.HEADER.length:
             header = wire.read(soupbintcp.HEADER, self._heard)
@@ -37,7 +38,9 @@ class Ouch:
 
     @staticmethod
     def _wanted(message: bytes) -> Wanted:
-        code = chr(message[0])
+        code = message[:1].decode("latin-1")
+        if code not in ("O", "U", "X") or len(message) < ouch.CLIENT[code].length:
+            raise ValueError(f"no OUCH message about an order: {message.hex()}")
         said = wire.read(ouch.CLIENT[code], message)
         number = said["user_ref_num"]
         if code == "X":
