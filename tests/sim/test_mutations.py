@@ -40,9 +40,10 @@ MUTATIONS = {
                  ("intents", {"quantity"})),
     "risk": ("the largest order, 1000 shares", "risk", r"(ready \? write_data : \d+'h[0-9a-f]+0)3e8(00001\b)",
              r"\g<1>063\g<2>", ("decisions", {"refusals"})),
-    "order": ("the type of an order, 'O'", "order", r"(32'h)4f(5536)", r"\g<1>50\g<2>", ("tx", {"octet 57 (enter order type)"})),
-    "session": ("what 'E' says of an order, that it was executed", "session", r"(8'h45:\s+\S+ \[3:0\] = 4'h)3", r"\g<1>4",
-                ("positions", {"kind"})),
+    "order": ("the type of an order, 'O'", "order", r"(32'h)4f(5536)", r"\g<1>50\g<2>",
+              ("tx", {"octet 57 (enter order type)"})),
+    "session": ("what 'E' says of an order, that it was executed", "session", r"(8'h45:\s+\S+ \[3:0\] = 4'h)3",
+                r"\g<1>4", ("positions", {"kind"})),
 }
 
 
