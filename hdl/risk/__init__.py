@@ -201,7 +201,6 @@ class Risk(wiring.Component):
         row = orders.target_row
         failing = dict(zip(order_checks.CHECKS, checks.fails, strict=True))
         failing |= dict(zip(exposure.CHECKS, sums.fails, strict=True))
-        failing[Refusal.OPEN_ORDERS] |= orders.taken
         failing |= {
             Refusal.KILL_SWITCH: killed,
             Refusal.NO_SESSION: self.no_session,
@@ -215,8 +214,9 @@ class Risk(wiring.Component):
         }
         always = {refusal: fails for refusal, fails in failing.items() if refusal in CHECKS_OF_CANCEL}
         of_orders = {refusal: fails for refusal, fails in failing.items() if refusal not in always}
-        refusals = Signal(32)
-        for refusal, fails in failing.items():
+        refusals, but_for_row = Signal(32), ~Cat(of_orders.values()).any()
+        of_orders[Refusal.OPEN_ORDERS] |= orders.taken
+        for refusal, fails in (always | of_orders).items():
             m.d.comb += refusals[refusal.bit_length() - 1].eq(fails if refusal in always else fails & ~cancels)
 
         # An idle gate approves nothing, whatever stands in its registers. The same as no refusals at all, said in the
@@ -228,7 +228,8 @@ class Risk(wiring.Component):
             sums.approved.eq(opens),
             orders.approved.eq(opens),
             # A number whose row is taken is passed over, or one order at rest would bar all that follow.
-            orders.number_used.eq(approved | valid & orders.taken),
+            orders.number_used.eq(
+                valid & (orders.taken | ~Cat(always.values()).any() & (cancels | but_for_row))),
             orders.order.eq(Cat(orders.number, judged.symbol, judged.side, judged.quantity[:20], judged.price)),
             duplicates.entered.eq(approved & enters),
             buckets.write_enable.eq(approved), buckets.write_address.eq(judged.symbol),

@@ -97,12 +97,13 @@ class Exposure(wiring.Component):
         # One cycle later: the judgement, and what the sums are if it is favourable.
         approved = memories["approved"].read_data
         m.d.comb += self.oversold.eq(approved.sell > of_symbol.held)
-        fails = {Refusal.POSITION_LIMIT: Mux(side, approved.sell, approved.buy) > of_symbol.shares}
+        # Both sides are compared, and one chosen where all failures meet.
+        fails = {Refusal.POSITION_LIMIT: Mux(side, approved.sell > of_symbol.shares, approved.buy > of_symbol.shares)}
         for sums, bounds, (gross, net, orders) in (
                 (approved, of_symbol, (Refusal.SYMBOL_GROSS, Refusal.SYMBOL_NET, Refusal.SYMBOL_OPEN_ORDERS)),
                 (session, of_session, (Refusal.GROSS_NOTIONAL, Refusal.NET_NOTIONAL, Refusal.OPEN_ORDERS))):
             fails[gross] = sums.gross > bounds.gross
-            fails[net] = Mux(side, sums.sell_notional, sums.buy_notional) > bounds.net
+            fails[net] = Mux(side, sums.sell_notional > bounds.net, sums.buy_notional > bounds.net)
             fails[orders] = ~(sums.orders - bounds.orders)[len(bounds.orders) - 1]
         m.d.comb += self.fails.eq(Cat(fails[check] for check in CHECKS))
 
