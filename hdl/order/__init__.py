@@ -17,6 +17,7 @@ from spec.records import ADMIN, DECISION, ORDER
 from ..counting import count
 from ..link import BEGIN, SENT, Header, Service
 from ..records import counters, layout, records
+from ..skid import SkidBuffer
 from ..time import Time
 from ..wire import TX
 from .encode import Encode
@@ -102,7 +103,10 @@ class Order(wiring.Component):
         connect(m, flipped(self.admin), encode.admin)
         connect(m, flipped(self.begin), encode.begin)
         connect(m, flipped(self.service), transmit.service)
-        connect(m, flipped(self.again), transmit.again)
+        # A beat is taken late in the cycle: whoever has it sees a register.
+        m.submodules.skid = skid = SkidBuffer(64)
+        connect(m, flipped(self.again), skid.input)
+        connect(m, skid.output, transmit.again)
         connect(m, encode.sums, transmit.sums)
         connect(m, transmit.sent, flipped(self.sent))
         connect(m, transmit.tx, flipped(self.tx))

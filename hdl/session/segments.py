@@ -118,12 +118,15 @@ class Segments(wiring.Component):
             self.total_length.eq(total_length),
         ]
 
-        # Octets of the datagram from the beat on; the sums leave out what follows it.
-        left = Signal(signed(18))
+        # Octets of the datagram from the next beat on, and which of that beat are: the sums leave out what follows.
+        left, next_left, inside = Signal(signed(18)), Signal(signed(18)), Signal(LANES)
+        m.d.comb += next_left.eq(Mux(beat.index == 2, wire.big_endian(beat.octets[:16]) - (3 * LANES - IP),
+                                     left - LANES))
         with m.If(valid):
-            m.d.sync += left.eq(Mux(beat.index == 2,
-                                    wire.big_endian(beat.octets[:16]) - (3 * LANES - IP), left - LANES))
-        inside = Mux(left < 0, 0, Mux(left >= LANES, 0xFF, (1 << left[:3]) - 1))[:LANES]
+            m.d.sync += [
+                left.eq(next_left),
+                inside.eq(Mux(next_left < 0, 0, Mux(next_left >= LANES, 0xFF, (1 << next_left[:3]) - 1))),
+            ]
         halfwords = [wire.big_endian(beat.octets.word_select(i, 16)) for i in range(4)]
         masked = [Cat(halfword[:8] & inside[2 * i + 1].replicate(8), halfword[8:] & inside[2 * i].replicate(8))
                   for i, halfword in enumerate(halfwords)]

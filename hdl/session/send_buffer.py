@@ -5,11 +5,10 @@ Sources: RFC 9293 sections 3.8.1 and 3.8.6.1.
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import In, Out
 
 from ..link import SENT, Service
 from ..memory import PlainMemory
-from ..skid import SkidBuffer
 
 LANES = 8
 _LEAST_PER_SEGMENT = 16  #: octets of buffer for each descriptor
@@ -227,10 +226,7 @@ class SendBuffer(wiring.Component):
                     m.next = "CHOOSE"
 
         # The beats of a segment that is sent again.
-        # What takes them decides late in the cycle, so it is a register's word that is asked.
-        m.submodules.skid = skid = SkidBuffer(64)
-        connect(m, skid.output, flipped(self.again))
-        beats = skid.input
+        beats = self.again
         take, next_fetch = Signal(), Signal.like(fetch)
         m.d.comb += [
             take.eq(fetched & (~beats.valid | beats.ready)),
