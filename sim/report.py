@@ -75,7 +75,7 @@ def _messages(run: Run) -> Table:
 
 def _name(code: str) -> str:
     name = itch.MESSAGES[code].name if code in itch.MESSAGES else "?"
-    return name if len(name) <= 27 else name[:26] + "…"
+    return name if len(name) <= 24 else name[:23] + "…"
 
 
 def _quote(state: SymbolState) -> tuple[str, str]:
