@@ -14,8 +14,8 @@ from pathlib import Path
 from golden_model.core import Core
 from spec.config import Design
 
-from . import build, engine
-from .engine import Batch, Capture, Engine
+from . import build
+from .engine import NATIVE, Batch, Capture, Engine, RemoteEngine, start
 from .flight_recorder import FlightRecorder
 from .follower import Follower, Remote
 from .inputs import Frame, InputError
@@ -32,7 +32,7 @@ _AHEAD = 4  #: batches that hardware may be ahead of the model
 
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
         progress: Callable[[Progress], None] | None = None, gap: int = WIRE_GAP,
-        build_dir: Path = Path("build/native"), library: Path | None = None, model=None) -> Run:
+        build_dir: Path = Path("build/native"), library: Path | None = None, model=None, engine: str = NATIVE) -> Run:
     """Replay ``frames`` through the core of ``design`` and its golden model.
 
     Parameters
@@ -50,6 +50,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         Where compiled simulations are cached.
     library, model
         In place of the core and model of ``design``.
+    engine
+        One of ``engine.ENGINES``. Others than the native one have no waveforms here.
 
     An ``InputError`` from ``frames`` ends the replay, not the run: see ``Run.input_error``.
     """
@@ -61,8 +63,10 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         say(Progress("generating Verilog"))
         result.paths["verilog"] = verilog = build.cached_verilog("core", design)
         say(Progress("building the simulation"))
-        library = engine.build(verilog, build_dir, waves=waves)
-    replay = _Replay(design, Engine(library), model or Core(design), result, out, waves)
+        core = start(engine, verilog, build_dir, waves=waves)
+    else:
+        core = Engine(library)
+    replay = _Replay(design, core, model or Core(design), result, out, waves)
     began = time.monotonic()
     with replay:
         for batch in _batches(frames, result):
@@ -92,7 +96,7 @@ def _batches(frames: Iterable[Frame], result: Run) -> Iterator[list[Frame]]:
 class _Replay:
     """One run in progress. A context manager."""
 
-    def __init__(self, design: Design, core: Engine, model, result: Run, out: Path, waves: bool):
+    def __init__(self, design: Design, core: Engine | RemoteEngine, model, result: Run, out: Path, waves: bool):
         self.core, self.result = core, result
         result.paths["orders"] = out / "orders.pcap"
         result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
@@ -111,6 +115,7 @@ class _Replay:
     def __exit__(self, *exception):
         self.hardware.shutdown()
         self.follower.__exit__(*exception)
+        self.core.close()
 
     def add(self, frames: list[Frame], gap: int) -> None:
         """Begin a batch of frames, each after ``gap`` idle cycles, when that before it is through."""

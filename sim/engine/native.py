@@ -123,6 +123,9 @@ class Engine(Module):
         self._lib.engine_patterns(self._engine, *bits)
         self.reset(ready_within)
 
+    def close(self) -> None:
+        """Nothing more is wanted of it."""
+
     @property
     def held_back(self) -> int:
         """Cycles in which a beat was offered on RX and the core was not ready."""
