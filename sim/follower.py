@@ -31,7 +31,9 @@ from .octets import Frame
 from .order_frames import segment
 from .run import Order, Run
 
-_GARBAGE = 1_000_000  #: objects made and not yet dropped, between two collections of garbage
+#: Objects made and not yet dropped between two collections of garbage: hardly anything here is a cycle, and a book has
+#: many objects to look through.
+GARBAGE = 1_000_000
 _KEPT_ORDERS = 10  #: first of them; and half as many of the last
 _LENGTHS = np.zeros(256, np.int64)
 for _code, _layout in itch.MESSAGES.items():
@@ -285,7 +287,7 @@ def _serve(connection, other_end, follower: Follower) -> None:
     """Do what comes over the connection, until its other end is closed."""
     other_end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the other process's to handle
-    gc.set_threshold(_GARBAGE)  # hardly anything here is a cycle, and a book has many objects to look through
+    gc.set_threshold(GARBAGE)
     try:
         while True:
             what, arguments = connection.recv()

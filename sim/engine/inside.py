@@ -5,6 +5,7 @@ sampled. Runs inside a simulator.
 """
 
 import os
+import time
 from collections import deque
 from multiprocessing.connection import Client
 
@@ -66,8 +67,9 @@ class Core:
         self._tx_ready = _Port(dut, "tx_tready")
         self._rx_ready, self._session_ready = dut.rx_tready, dut.session_rx_tready
         self._levels = {name: _Port(dut, name) for name in ("kill", "kill_release", "handback")}
-        self._inputs = {name: (_Port(dut, f"{name}_valid"), _Port(dut, f"{name}_payload"), getattr(dut, f"{name}_ready"))
-                        for name in _INPUTS}
+        self._inputs = {
+            name: (_Port(dut, f"{name}_valid"), _Port(dut, f"{name}_payload"), getattr(dut, f"{name}_ready"))
+            for name in _INPUTS}
         self._waiting: dict[str, deque[int]] = {name: deque() for name in _INPUTS}
         self._frames: deque[list] = deque()  # for the session's RX: octets not yet taken, gap before them
         self._watched = [(getattr(dut, f"{record.stream}_valid"), getattr(dut, f"{record.stream}_payload"),
@@ -185,6 +187,10 @@ class Core:
     async def state(self) -> tuple[int, int, int]:
         """Cycle, cycles held back, and what still waits to go in."""
         return self.cycle, self.held_back, len(self._frames) + sum(map(len, self._waiting.values()))
+
+    async def cpu(self) -> float:
+        """Seconds that the simulation has computed."""
+        return time.process_time()
 
     async def counters(self) -> dict[str, dict[str, int]]:
         found, mask = {}, (1 << COUNTER_BITS) - 1

@@ -99,6 +99,11 @@ class RemoteEngine:
     def waiting(self) -> int:
         return self._call("state")[2]
 
+    @property
+    def cpu_seconds(self) -> float:
+        """That the simulation has computed so far."""
+        return self._call("cpu")
+
     def send(self, batch: Batch) -> None:
         taken = self._call("send", batch.octets, batch.lengths.tolist(), batch.gaps.tolist(), batch.errors.tolist())
         if taken != len(batch):
