@@ -48,6 +48,14 @@ _OWN_CAUSES = Cause.REJECTS | Cause.UNLAWFUL_REPLY  #: what the model finds by i
 Step = namedtuple("Step", [*_STREAMS, "frames", "last_octets"])
 
 
+class Impossible(ValueError):
+    """What the model was told cannot be; ``stage`` is whose record it was."""
+
+    def __init__(self, stage: str, what: str):
+        super().__init__(what)
+        self.stage = stage
+
+
 class Conditions(NamedTuple):
     """What a decision depends on besides its intent and all that was before it."""
 
@@ -82,7 +90,8 @@ class Core:
         By decision number; what is not there is ordinary.
     sent : deque
         The hardware's ``Order`` records, or any that have their ``admin``, time and header fields: in which order
-        messages leave, a session message's time, and what their TCP headers say of the connection. Where it is empty, headers are the configuration's.
+        messages leave, a session message's time, and what their TCP headers say of the connection. Where it is empty,
+        headers are the configuration's.
     admin : deque
         ``Admin`` records that the host gave; of SoupBinTCP's heartbeat, which the core makes itself, none.
 
@@ -121,7 +130,7 @@ class Core:
     def frame(self, octets: bytes, *, error: bool = False, ready: bool = True) -> Step:
         """Everything that one frame causes; parameters as of ``Feed.frame``.
 
-        Raises ``ValueError`` for something told that cannot be.
+        Raises ``ValueError`` for something told that cannot be; ``Impossible`` says of whom.
         """
         step = _nothing()
         step.messages.extend(self.feed.frame(octets, error=error, ready=ready))
@@ -170,7 +179,7 @@ class Core:
             told = self.requests.popleft()
             intent = self.strategy.request(REQUEST.tuple(*(getattr(told, name) for name in REQUEST.tuple._fields)))
             if intent is None or intent.message != told.message:
-                raise ValueError(f"{told!r}: cannot be after message {self._last_update}")
+                raise Impossible("strategy", f"{told!r}: cannot be after message {self._last_update}")
             self._intent(intent, step)
 
     def _intent(self, intent, step: Step) -> None:
@@ -208,14 +217,14 @@ class Core:
         while self.moments and (self._decision - self.moments[0].decision & _MASK32) >> 31 == 0:
             told = self.moments.popleft()
             if told.decision != self._decision:
-                raise ValueError(f"{told!r}: decision {told.decision} is past, the next is {self._decision}")
+                raise Impossible("risk", f"{told!r}: decision {told.decision} is past, the next is {self._decision}")
             self._moment(told, step)
 
     def _moment(self, told, step: Step) -> None:
         kind = type(told)
         if kind is POSITION.tuple:
             if not self._replies:
-                raise ValueError(f"{told!r}: the exchange sent no such reply")
+                raise Impossible("risk", f"{told!r}: the exchange sent no such reply")
             step.positions.append(self.risk.reply(self._replies.popleft()))
         elif kind is SYMBOL_LIMIT_SET.tuple:
             step.symbol_limits_set.append(self.risk.symbol_limit(SYMBOL_LIMIT.tuple(*told[2:])))
@@ -226,7 +235,7 @@ class Core:
         elif kind is SESSION_STATE.tuple:
             step.sessions.append(self.session.state(told))
         else:
-            raise ValueError(f"{told!r}: nothing that risk is told of")
+            raise Impossible("risk", f"{told!r}: nothing that risk is told of")
         step.kills.extend(self.risk.kills)
         self.risk.kills.clear()
 
@@ -236,7 +245,7 @@ class Core:
             self.risk.release()
         elif others := told.causes & ~_OWN_CAUSES & ~self.risk.causes:
             if others & Cause.LOSS and not self.risk.may_kill_for_loss:
-                raise ValueError(f"{told!r}: no loss above the limit, profit is {self.risk.equity}")
+                raise Impossible("risk", f"{told!r}: no loss above the limit, profit is {self.risk.equity}")
             self.risk.kill(Cause(others))
 
 

@@ -1,4 +1,4 @@
-"""Layouts of ``spec`` as ``struct.Struct``, for what is done with every message: one value per field, in their order."""
+"""Layouts of ``spec`` as ``struct.Struct``, for what is done often: one value per field, in their order."""
 
 from struct import Struct
 

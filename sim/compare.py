@@ -204,9 +204,9 @@ class Comparison:
         if not self._pairs["messages"].compared and not self.total:
             self._keep(Difference("nothing compared", "feed", "messages", "count", "at least one message", 0))
 
-    def impossible(self, what: str) -> None:
-        """The model was told of something between messages that cannot be."""
-        self._keep(Difference("impossible", "book", "events", "record", "one that can be", what))
+    def impossible(self, stage: str, stream: str, what: str) -> None:
+        """The hardware said something that the model, or the venue, cannot take."""
+        self._keep(Difference("impossible", stage, stream, "record", "one that can be", what))
 
     def unlawful(self, window, cycle: int, fault: str) -> None:
         """A window that ``spec.ladder`` does not know."""

@@ -22,7 +22,7 @@ from spec.records import DECISION, INDICATOR, INTENT, RECORDS, REQUESTS, UPDATE,
 
 from . import book_events, moments
 from .captures import PcapWriter
-from .compare import Comparison, Expected
+from .compare import TX, Comparison, Expected
 from .differences import Places
 from .engine import Batch, Capture, OrderFrame, Stream
 from .engine.unpack import part
@@ -72,21 +72,26 @@ class Follower:
         self._approved: deque = deque()  # decisions whose frames have not left
         self._last: deque[Order] = deque(maxlen=_KEPT_ORDERS // 2)
 
-    def batch(self, frames: list[Frame], answers: list[bytes], batch: Batch, got: Capture) -> Status:
+    def batch(self, frames: list[Frame], answers: list[bytes], batch: Batch, got: Capture,
+              refused: Sequence[str] = ()) -> Status:
         """Hear of a batch, and let the model see the one before it.
 
         Parameters
         ----------
         answers
             Frames on the order session's connection, before the batch.
+        refused
+            Why the venue does not understand what left during it; that is compared with the model's too.
         """
         self._hear(got)
+        for what in refused:
+            self.comparison.impossible("order", TX, what)
         self._heard.append((frames, answers, batch, got))
         self._follow(behind=1)
         return self._status()
 
     def finish(self, tail: Sequence[tuple[list[bytes], Capture]], counters: dict[str, dict[str, int]],
-               held_back: int) -> Status:
+               held_back: int, refused: Sequence[str] = ()) -> Status:
         """Settle the account.
 
         Parameters
@@ -95,7 +100,11 @@ class Follower:
             What came after the last batch: answers before it, and what then came out.
         counters, held_back
             The hardware's, at the end.
+        refused
+            As of ``batch``, during ``tail``.
         """
+        for what in refused:
+            self.comparison.impossible("order", TX, what)
         for _, got in tail:
             self._hear(got)
         self._follow(behind=0)
@@ -159,7 +168,7 @@ class Follower:
         try:
             return self.model.frame(frame.octets)
         except ValueError as error:  # an event of the hardware's that cannot be; from here on both differ
-            self.comparison.impossible(str(error))
+            self.comparison.impossible(getattr(error, "stage", "book"), "events", str(error))
             return self.model.frame(b"")
 
     def _place(self, frames: list[Frame], batch: Batch, got: Capture, expected: Expected, counts: list[int],

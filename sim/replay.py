@@ -32,7 +32,8 @@ _AHEAD = 4  #: batches that hardware may be ahead of the model
 
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
         progress: Callable[[Progress], None] | None = None, gap: int = WIRE_GAP,
-        build_dir: Path = Path("build/native"), library: Path | None = None, model=None, engine: str = NATIVE) -> Run:
+        build_dir: Path = Path("build/native"), library: Path | None = None, model=None, venue=None,
+        engine: str = NATIVE) -> Run:
     """Replay ``frames`` through the core of ``design`` and its golden model.
 
     Parameters
@@ -48,8 +49,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         Idle cycles on RX before each frame.
     build_dir
         Where compiled simulations are cached.
-    library, model
-        In place of the core and model of ``design``.
+    library, model, venue
+        In place of the core and model of ``design``, and of the venue that answers.
     engine
         One of ``engine.ENGINES``. Others than the native one have no waveforms here.
 
@@ -66,7 +67,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         core = start(engine, verilog, build_dir, waves=waves)
     else:
         core = Engine(library)
-    replay = _Replay(design, core, model or Core(design), result, out, waves)
+    replay = _Replay(design, core, model or Core(design), venue or Venue(design), result, out, waves)
     began = time.monotonic()
     with replay:
         for batch in _batches(frames, result):
@@ -96,13 +97,13 @@ def _batches(frames: Iterable[Frame], result: Run) -> Iterator[list[Frame]]:
 class _Replay:
     """One run in progress. A context manager."""
 
-    def __init__(self, design: Design, core: Engine | RemoteEngine, model, result: Run, out: Path, waves: bool):
-        self.core, self.result = core, result
+    def __init__(self, design: Design, core: Engine | RemoteEngine, model, venue, result: Run, out: Path,
+                 waves: bool):
+        self.core, self.venue, self.result = core, venue, result
         result.paths["orders"] = out / "orders.pcap"
         result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
         self.recorder = FlightRecorder(out / f"wave.{core.wave_format}") if waves else None
         self._aimed_at: str = ""
-        self.venue = Venue(design)
         self.messages = 0  #: that hardware has delivered
         # Waveforms are of cycles that the recorder still has.
         self.follower = Remote(Follower(design, model, result), ahead=1 if waves else _AHEAD)
@@ -142,12 +143,16 @@ class _Replay:
             return None
         *sent, future = self._running
         got, self._running = future.result(), None
-        self._heard(got)
-        return *sent, got
+        return *sent, got, self._heard(got)
 
-    def _heard(self, got: Capture) -> None:
+    def _heard(self, got: Capture) -> list[str]:
+        """Let the venue hear; what it says of a frame that no exchange understands."""
         self.messages += len(got.streams["messages"])
-        self.venue.take(frame.octets for frame in got.tx)
+        try:
+            self.venue.take(frame.octets for frame in got.tx)
+        except ValueError as error:
+            return [str(error)]
+        return []
 
     def _aim(self) -> None:
         """At the first difference; until there is one, at the first order."""
@@ -164,15 +169,16 @@ class _Replay:
         if done := self._wait():
             self.follower.batch(*done)
         tail: list[tuple[list[bytes], Capture]] = []
+        refused: list[str] = []
         while not tail or tail[-1][1].tx or self.core.waiting or any(map(len, tail[-1][1].streams.values())):
             answers = self.venue.frames()
             self.core.session(answers)
             self.core.idle(_QUIET)
             tail.append((answers, self.core.capture()))
-            self._heard(tail[-1][1])
+            refused += self._heard(tail[-1][1])
         result = self.result
         result.cycles = self.core.cycle
-        self.follower.finish(tail, self.core.counters(), self.core.held_back)
+        self.follower.finish(tail, self.core.counters(), self.core.held_back, refused)
         if self.recorder:
             self._aim()
             self.recorder.write(self.core, final=True)
