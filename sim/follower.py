@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 from collections import deque
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -66,11 +67,15 @@ class Follower:
         self.comparison = Comparison(self.places, acknowledgment=self._acknowledgment)
         self.latency = Latency(design)
         self.events = book_events.Events(design, model.events)
-        self.pcap = PcapWriter(result.paths["orders"])
         self._period_ns = design.core.period_ns
         self._heard: deque[tuple[list[Frame], list[bytes], Batch, Capture]] = deque()  # what the model has not seen
         self._approved: deque = deque()  # decisions whose frames have not left
         self._last: deque[Order] = deque(maxlen=_KEPT_ORDERS // 2)
+
+    @cached_property
+    def pcap(self) -> PcapWriter:
+        """Opened by the process that writes: what two have buffered would be written twice."""
+        return PcapWriter(self.result.paths["orders"])
 
     def batch(self, frames: list[Frame], answers: list[bytes], batch: Batch, got: Capture,
               refused: Sequence[str] = ()) -> Status:

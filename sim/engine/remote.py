@@ -52,6 +52,7 @@ class RemoteEngine:
             self._thread.start()
             self._there = listener.accept()
         if not self._call("start", ready_within):
+            self.close()
             raise EngineError(f"the core was not ready within {ready_within} cycles after reset")
 
     def _simulate(self, simulator: str, verilog: Path, directory: Path, address: str) -> None:
