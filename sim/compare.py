@@ -9,6 +9,7 @@ record carries its message's number. What is not there to be compared is never t
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from spec import itch, wire
 from spec.counters import COUNTERS
@@ -19,6 +20,7 @@ from .engine import Capture, OrderFrame, Stream, unpack
 from .order_frames import name_octet, segment
 
 STREAMS = tuple(record.stream for record in RECORDS)
+_streams = attrgetter(*STREAMS)
 TX = "tx"  #: the pseudo-stream of order frames
 _RANK = {stream: i for i, stream in enumerate((*STREAMS, TX))}
 _AFTER_ALL = 1 << 64
@@ -41,8 +43,8 @@ class Expected:
 
     def add(self, step) -> None:
         """Take the ``Step`` of one more frame."""
-        for stream, records in self.streams.items():
-            if more := getattr(step, stream):
+        for records, more in zip(self.streams.values(), _streams(step), strict=True):
+            if more:
                 records += more
         self.frames += step.frames
 
