@@ -44,7 +44,12 @@ from .decode import decode
 from .ladder import Ladder
 from .order_table import OrderTable
 
-_NO_TRADE = (Trade.NONE.value, 0, 0, 0)
+_make = tuple.__new__  #: of a record, without the check that a namedtuple's own call makes of what is complete
+_PRINT, _UNPRICED, _NONE, _BREAK = (
+    trade.value for trade in (Trade.PRINT, Trade.UNPRICED, Trade.NONE, Trade.BREAK))
+_NO_TRADE = (_NONE, 0, 0, 0)
+_LOCATE = itch.HEADER["locate"].offset
+_READ_ANYWAY = b"SVWR"  #: concern the whole market, or say which locate a symbol has
 _ZONE_COUNTERS = {Zone.BETTER.value: "zone_better", Zone.WORSE.value: "zone_worse"}
 _MASK32 = (1 << 32) - 1
 #: Hardware publishes a depth some cycles after the moment that it shows; a load may take one cycle.
@@ -141,12 +146,16 @@ class Book:
             self._former.clear()
         if m.gap:
             self._gap = 1
-        message = decode(m.octets.to_bytes(itch.MAX_MESSAGE, "little"))
+        octets = m.octets.to_bytes(itch.MAX_MESSAGE, "little")
+        symbol = self._locates.get(octets[_LOCATE] << 8 | octets[_LOCATE + 1])
+        if symbol is None and octets[0] not in _READ_ANYWAY:
+            self.counters["filtered"] += 1
+            return None
+        message = decode(octets)
         kind = message.type
         if kind in b"SVW":
             self._market_wide(kind, message)
             return None
-        symbol = self._locates.get(message.locate)
         if kind == b"R" and message.stock in self._stocks:
             symbol = self._stocks[message.stock]
             if message.locate >= self._locate_count:
@@ -158,7 +167,7 @@ class Book:
             return None
         handler = self._handlers.get(kind)
         trade, price, shares, match = handler(symbol, message) or _NO_TRADE if handler else _NO_TRADE
-        if trade == Trade.PRINT:
+        if trade == _PRINT:
             symbol.last_trade = price
         self.counters["updates"] += 1
         if m.gap or symbol.fault:
@@ -166,13 +175,18 @@ class Book:
         else:
             bids, asks = symbol.sides
             best = *bids.published(), *asks.published()
-        return UPDATE.tuple(
+        return _make(UPDATE.tuple, (
             m.message, message.timestamp, symbol.index, kind[0],
             m.gap, symbol.unknown_reference, symbol.duplicate_reference, symbol.over_execution, symbol.table_full,
             int(self._market_open and symbol.trading and not symbol.halted), symbol.short_restricted,
             *best,
             trade, price, shares, match,
-            symbol.last_trade, symbol.collar_lower, symbol.collar_upper)
+            symbol.last_trade, symbol.collar_lower, symbol.collar_upper))
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing is ``published`` since the last call."""
+        return not (self._windows or self._depths or self._loads)
 
     def settle(self) -> None:
         """Take the events after the last message. Raises ``ValueError`` for one that cannot be."""
@@ -328,25 +342,25 @@ class Book:
     def _execute(self, symbol: SymbolBook, message) -> tuple:
         order = self._take(symbol, message)
         if order:
-            return Trade.PRINT.value, order.price, message.shares, message.match
-        return Trade.UNPRICED.value, 0, message.shares, message.match
+            return _PRINT, order.price, message.shares, message.match
+        return _UNPRICED, 0, message.shares, message.match
 
     def _execute_with_price(self, symbol: SymbolBook, message) -> tuple:
         self._take(symbol, message)
         if message.printable == b"Y":
-            return Trade.PRINT.value, message.price, message.shares, message.match
-        return Trade.NONE.value, 0, 0, message.match
+            return _PRINT, message.price, message.shares, message.match
+        return _NONE, 0, 0, message.match
 
     def _trade(self, symbol: SymbolBook, message) -> tuple:
-        return Trade.PRINT.value, message.price, message.shares, message.match
+        return _PRINT, message.price, message.shares, message.match
 
     def _cross_trade(self, symbol: SymbolBook, message) -> tuple:
         if message.shares:
-            return Trade.PRINT.value, message.price, message.shares, message.match
-        return Trade.NONE.value, 0, 0, message.match
+            return _PRINT, message.price, message.shares, message.match
+        return _NONE, 0, 0, message.match
 
     def _broken_trade(self, symbol: SymbolBook, message) -> tuple:
-        return Trade.BREAK.value, 0, 0, message.match
+        return _BREAK, 0, 0, message.match
 
     # What handlers are made of.
 

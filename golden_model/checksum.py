@@ -1,7 +1,5 @@
 """The Internet checksum, RFC 1071: 16-bit ones' complement of the ones' complement sum."""
 
-from struct import unpack
-
 
 def ones_complement_sum(octets: bytes) -> int:
     """Sum of the big-endian 16-bit words with end-around carry; an odd octet is padded with a zero.
@@ -10,10 +8,10 @@ def ones_complement_sum(octets: bytes) -> int:
     """
     if len(octets) % 2:
         octets += b"\0"
-    total = sum(unpack(f">{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
+    whole = int.from_bytes(octets, "big")
+    # 2**16 is 1 modulo 0xFFFF, so one division adds all words and folds all carries; of both zeros a sum that is not of
+    # zeros alone is 0xFFFF.
+    return whole % 0xFFFF or (0xFFFF if whole else 0)
 
 
 def checksum(octets: bytes) -> int:

@@ -90,7 +90,8 @@ class Core:
         By decision number; what is not there is ordinary.
     sent : deque
         The hardware's ``Order`` records, or any that have their ``admin``, time and header fields: in which order
-        messages leave, a session message's time, and what their TCP headers say of the connection. Where it is empty, headers are the configuration's.
+        messages leave, a session message's time, and what their TCP headers say of the connection. Where it is empty,
+        headers are the configuration's.
     admin : deque
         ``Admin`` records that the host gave; of SoupBinTCP's heartbeat, which the core makes itself, none.
 
@@ -134,12 +135,14 @@ class Core:
         step = _nothing()
         step.messages.extend(self.feed.frame(octets, error=error, ready=ready))
         step.last_octets.extend(self.feed.last_octets)
+        book = self.book.message
         for message in step.messages:
-            update = self.book.message(message)
+            update = book(message)
             if update is not None:
-                self._requests(step, before=update.message)
+                if self.requests:
+                    self._requests(step, before=update.message)
                 self._update(update, step)
-        return self._with_book_events(step)
+        return step if self.book.is_silent else self._with_book_events(step)
 
     def settle(self) -> Step:
         """What was told and came after the last message. Raises ``ValueError`` for something that cannot be."""
@@ -183,7 +186,8 @@ class Core:
         self._moments(step)
         conditions = self.conditions.pop(self._decision, Conditions())
         self._decision = self._decision + 1 & _MASK32
-        decision = self.risk.intent(intent, **conditions._asdict())
+        decision = self.risk.intent(intent, time=conditions.time, queue_full=conditions.queue_full,
+                                    no_session=conditions.no_session, stale=conditions.stale)
         step.intents.append(intent)
         step.decisions.append(decision)
         if decision.refusals:
@@ -246,4 +250,4 @@ class Core:
 
 
 def _nothing() -> Step:
-    return Step(*([] for _ in Step._fields))
+    return Step._make([[] for _ in Step._fields])

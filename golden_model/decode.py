@@ -24,6 +24,7 @@ def _decoder(layout: Layout) -> tuple[Struct, type]:
 
 
 _HEADER = _decoder(HEADER)
+_make = tuple.__new__
 _DECODERS = {ord(code): _decoder(layout) for code, layout in MESSAGES.items()}
 
 #: The class of each type's messages, by type character.
@@ -36,8 +37,8 @@ def decode(octets: bytes):
     Raises ``struct.error`` when ``octets`` is shorter than the message.
     """
     struct, message = _DECODERS.get(octets[0], _HEADER)
-    code, locate, tracking, high, low, *body = struct.unpack_from(octets)
-    return message(code, locate, tracking, high << 32 | low, *body)
+    values = struct.unpack_from(octets)
+    return _make(message, (*values[:3], values[3] << 32 | values[4], *values[5:]))
 
 
 def decode_record(record):

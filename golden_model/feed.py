@@ -31,6 +31,7 @@ from spec.records import MESSAGE
 from .checksum import ones_complement_sum
 from .counting import Counters
 
+_VLAN = ETHERTYPE_VLAN.to_bytes(2, "big")
 _MASK32 = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
 
@@ -40,6 +41,7 @@ _UDP_LENGTH = IPV4.length + UDP["length"].end
 _MOLD = IPV4.length + UDP.length
 _HEADERS = _MOLD + HEADER.length
 
+_make = tuple.__new__
 _LENGTHS = {ord(code): layout.length for code, layout in itch.MESSAGES.items()}
 
 
@@ -96,7 +98,7 @@ class Feed:
 
     @staticmethod
     def _ip_offset(octets: bytes) -> int:
-        tagged = octets[12:14] == ETHERTYPE_VLAN.to_bytes(2, "big")
+        tagged = octets[12:14] == _VLAN
         return ETHERNET.length + (VLAN.length if tagged else 0)
 
     def _refusal(self, octets: bytes, ip: int) -> str | None:
@@ -148,48 +150,46 @@ class Feed:
             return
         at = ip + _HEADERS
         for _ in range(count):
-            if at + MESSAGE_BLOCK.length > end:
+            begin = at + MESSAGE_BLOCK.length
+            if begin > end:
                 counters["block_overrun"] += 1
                 return
-            if at + MESSAGE_BLOCK.length > arrived:
+            if begin > arrived:
                 return
-            length = _word(octets, at)
-            at += MESSAGE_BLOCK.length
+            length = octets[at] << 8 | octets[at + 1]
             if length < MIN_MESSAGE:
                 counters["block_short"] += 1
                 return
-            if at + length > end:
+            at = begin + length
+            if at > end:
                 counters["block_overrun"] += 1
                 return
-            if at + length > arrived:
+            if at > arrived:
                 return
-            if self._message(octets[at : at + length], sequence, messages):
-                self.last_octets.append(at + length - 1)
-            at += length
+            # The block is there. In sequence, or why not.
+            known = _LENGTHS.get(octets[begin])
+            if sequence < self._expected:
+                counters["message_duplicate"] += 1
+            elif known is not None and known != length:
+                counters["message_length"] += 1
+            else:
+                if sequence > self._expected:
+                    self._skip_to(sequence)
+                self._expected = sequence + 1 & _MASK64
+                if known is None:
+                    counters["message_type"] += 1
+                else:
+                    self._deliver(octets[begin:at], sequence, messages)
+                    self.last_octets.append(at - 1)
             sequence = sequence + 1 & _MASK64
         if at < end:
             counters["block_trailing"] += 1
 
-    def _message(self, octets: bytes, sequence: int, messages: list) -> bool:
-        """Deliver one complete message block, or count why not."""
-        counters = self.counters
-        if sequence < self._expected:
-            counters["message_duplicate"] += 1
-            return False
-        length = _LENGTHS.get(octets[0])
-        if length is not None and length != len(octets):
-            counters["message_length"] += 1
-            return False
-        if sequence > self._expected:
-            self._skip_to(sequence)
-        self._expected = sequence + 1 & _MASK64
-        if length is None:
-            counters["message_type"] += 1
-            return False
-        messages.append(MESSAGE.tuple(self._messages, sequence, int(self._gap), int.from_bytes(octets, "little")))
-        self._messages = self._messages + 1 & _MASK32
-        counters["messages"] += 1
-        return True
+    def _deliver(self, octets: bytes, sequence: int, messages: list) -> None:
+        number = self._messages
+        self._messages = number + 1 & _MASK32
+        self.counters["messages"] += 1
+        messages.append(_make(MESSAGE.tuple, (number, sequence, int(self._gap), int.from_bytes(octets, "little"))))
 
     def _skip_to(self, sequence: int) -> None:
         """Messages from the expected one to the one before ``sequence`` are lost."""

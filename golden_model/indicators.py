@@ -22,6 +22,7 @@ from .counting import Counters
 _BOOK_TYPES = frozenset(BOOK_TYPES.encode())
 _PRINT, _BREAK, _UNPRICED = Trade.PRINT.value, Trade.BREAK.value, Trade.UNPRICED.value
 _SHARES_LIMIT = 1 << 32
+_make = tuple.__new__
 
 
 class _Averages:
@@ -68,12 +69,12 @@ class Indicators:
             self._average(symbol, sample)
         notional, volume = (symbol.notional, symbol.volume) if symbol.vwap_known else (0, 0)
         full = symbol.samples >= self._sma_length
-        indicator = INDICATOR.tuple(
+        indicator = _make(INDICATOR.tuple, (
             u.message, u.symbol, symbol.vwap_known, notional, volume,
             int(full), symbol.total >> self._sma_shift if full else 0,
-            int(symbol.samples > 0), symbol.ema)
+            int(symbol.samples > 0), symbol.ema))
         vwap = (notional << FRACTION_BITS) // volume if volume else 0
-        return indicator, VWAP.tuple(u.message, u.symbol, int(volume > 0), vwap)
+        return indicator, _make(VWAP.tuple, (u.message, u.symbol, int(volume > 0), vwap))
 
     def _print(self, symbol: _Averages, u) -> None:
         if u.trade_shares >= _SHARES_LIMIT or symbol.volume + u.trade_shares >> VOLUME_BITS:

@@ -16,8 +16,10 @@ from spec.wire import Layout, write
 from . import fix
 from .checksum import checksum
 from .counting import Counters
+from .packed import struct_of
 
 _MASK32 = (1 << 32) - 1
+_TCP = struct_of(ethernet.TCP)
 _TTL = 64
 _WORD = 4  #: octets of a word of TCP's data offset
 _ALL = 0  #: new intended size of an order that is cancelled (OUCH 5.0, section 2.3)
@@ -51,6 +53,7 @@ class Order:
         session = self._session = design.order
         self._stocks = [symbol.stock for symbol in design.symbols]
         self._port = session.source_port
+        self._headers: dict[int, bytes] = {}  # IPv4's, by octets of TCP
         self._payloads: dict[int, bytes] = {}  # by TCP sequence number, until their frames are made
         self._source = IPv4Address(session.source_address).packed
         self._destination = IPv4Address(session.destination_address).packed
@@ -143,19 +146,21 @@ class Order:
         words = (ethernet.TCP.length + len(options)) // _WORD
         # Push what has to be handed on; a bare acknowledgment has nothing.
         flags = ethernet.TCP_ACK | (ethernet.TCP_PSH if payload else 0)
-        octets = write(
-            ethernet.TCP, source_port=self._port, destination_port=session.destination_port, sequence=sequence,
-            acknowledgment=header.acknowledgment, offset_flags=words << 12 | flags, window=header.window) + options
+        octets = _TCP.pack(self._port, session.destination_port, sequence, header.acknowledgment, words << 12 | flags,
+                           header.window, 0, 0) + options
         length = len(octets) + len(payload)
         pseudo_header = self._source + self._destination + bytes([0, ethernet.PROTOCOL_TCP]) + length.to_bytes(2, "big")
         return _filled_in(ethernet.TCP, octets, checksum(pseudo_header + octets + payload)) + payload
 
     def _ipv4(self, payload_length: int) -> bytes:
+        if header := self._headers.get(payload_length):
+            return header
         header = write(
             ethernet.IPV4, version_ihl=0x45, total_length=ethernet.IPV4.length + payload_length,
             flags_fragment=ethernet.IPV4_DONT_FRAGMENT, ttl=_TTL, protocol=ethernet.PROTOCOL_TCP,
             source=self._source, destination=self._destination)
-        return _filled_in(ethernet.IPV4, header, checksum(header))
+        header = self._headers[payload_length] = _filled_in(ethernet.IPV4, header, checksum(header))
+        return header
 
 
 def _packet(kind: str, message: bytes = b"") -> bytes:

@@ -55,17 +55,20 @@ class OrderTable:
 
     def insert(self, reference: int) -> bool:
         """Give ``reference``, which has none, a place. False when there is no room."""
-        best, fewest = SPILL, self._ways
-        buckets = self.buckets(reference)
-        for table, (used, bucket) in enumerate(zip(self._used, buckets, strict=True)):
+        best, fewest, at = SPILL, self._ways, 0
+        table = 0
+        for used, bucket in zip(self._used, self.buckets(reference), strict=True):
             orders = used[bucket].bit_count()
             if orders < fewest:
-                best, fewest = table, orders
+                best, fewest, at = table, orders, bucket
+                if not orders:  # no later one has fewer
+                    break
+            table += 1
         if best != SPILL:
-            table, bucket = best, buckets[best]
-            way = _lowest_zero(self._used[table][bucket])
-            self._used[table][bucket] |= 1 << way
-            self.places[reference] = table, bucket, way
+            used = self._used[best]
+            way = _lowest_zero(used[at])
+            used[at] |= 1 << way
+            self.places[reference] = best, at, way
             return True
         if self._spill_used != self._spill_full:
             entry = _lowest_zero(self._spill_used)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from spec import ouch, soupbintcp
 from spec.records import Reply
-from spec.wire import read
+from spec.wire import read_field
 
 from .replies import Malformed, Packet, reply
 
@@ -79,10 +79,10 @@ def _read(packet: bytes) -> Packet:
     if code not in _REPLIES:
         return Packet(packet, unknown=True)
     kind, names = _REPLIES[code]
-    try:
-        values = read(ouch.SERVER[code], message)
-    except ValueError as error:
-        raise Malformed(str(error)) from None
+    layout = ouch.SERVER[code]
+    if len(message) < layout.length:
+        raise Malformed(f"{layout.name}: {len(message)} octets, expected {layout.length}")
+    values = {name: read_field(layout[name], message) for name in ("user_ref_num", *names.values())}
     fields = {name: values[of] for name, of in names.items()}
     if fields.get("price", 0) >= 1 << 32:
         raise Malformed(f"an execution at {fields['price']}")

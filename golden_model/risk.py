@@ -7,6 +7,8 @@ its own side until the exchange says how much of it cannot be executed any more.
 Replies, limits and the kill switch take effect between two decisions. Whoever knows when calls in that order.
 """
 
+from types import SimpleNamespace
+
 from spec.config import LOTS, Design
 from spec.limits import session_limit, symbol_limit
 from spec.records import (
@@ -33,6 +35,10 @@ _MASK32 = (1 << 32) - 1
 _MAX_QUANTITY = 1_000_000  #: shares; no exchange takes as many in one order (OUCH 5.0, section 2.1)
 #: Notional and lots are of this many bits of a quantity, since more is refused anyway.
 _QUANTITY_MASK = (1 << QUANTITY_BITS) - 1
+#: Bits of ``Refusal`` as plain integers: an enumeration's arithmetic takes longer than all that is checked.
+_BIT = SimpleNamespace(**{refusal.name: refusal.value for refusal in Refusal})
+_CHECKS_OF_CANCEL = CHECKS_OF_CANCEL.value
+_ENTER, _CANCEL = Action.ENTER.value, Action.CANCEL.value
 _REASONS = tuple((refusal.value, refusal.name.lower()) for refusal in Refusal)
 _COUNTED = {kind: kind.name.lower() for kind in Reply if kind}
 
@@ -143,23 +149,23 @@ class Risk:
         """
         self._was_lost, self._lowest = False, self.equity
         refusals = self._checks_of_the_moment(queue_full, no_session, stale) | self._rates(i.symbol, time)
-        target = self.orders.find(i.target) if i.action != Action.ENTER else None
-        if i.action != Action.ENTER and not self._fits(target, i):
-            refusals |= Refusal.UNKNOWN_TARGET
+        target = self.orders.find(i.target) if i.action != _ENTER else None
+        if i.action != _ENTER and not self._fits(target, i):
+            refusals |= _BIT.UNKNOWN_TARGET
         sums, short = self.orders.symbols[i.symbol], False
-        if i.action == Action.CANCEL:
-            refusals &= CHECKS_OF_CANCEL
+        if i.action == _CANCEL:
+            refusals &= _CHECKS_OF_CANCEL
             if self._limit.cancel_after_kill:
-                refusals &= ~Refusal.KILL_SWITCH
+                refusals &= ~_BIT.KILL_SWITCH
         else:
             short = i.side != _BUY and sums.exposure_short - i.quantity < 0
             refusals |= self._checks_of_the_order(i) | self._exposure(i, sums) | self._repeats(i, time)
             if short and i.short_restricted and i.bid and i.price <= i.bid:
-                refusals |= Refusal.SHORT_SALE
+                refusals |= _BIT.SHORT_SALE
         side, quantity, price = i.side, i.quantity, i.price
         number = self._user_ref_num
         if not refusals:
-            if i.action == Action.CANCEL:
+            if i.action == _CANCEL:
                 side, quantity, price = target.side, target.quantity, target.price
             self._approve(i, time)
         elif self.orders.is_taken(number):  # passed over, or one order at rest would bar all that follow
@@ -167,85 +173,88 @@ class Risk:
         self._count(refusals)
         decision = DECISION.tuple(
             i.message, self._seen[1], i.timestamp, i.symbol, i.action, i.host, i.target, side, quantity, price,
-            int(short), number, time, int(refusals), sums.exposure_long, sums.exposure_short)
+            int(short), number, time, refusals, sums.exposure_long, sums.exposure_short)
         self._seen = i.message, self._seen[1] + 1 & _MASK32
         return decision
 
-    def _checks_of_the_moment(self, queue_full: bool, no_session: bool, stale: bool) -> Refusal:
-        refusals = Refusal.KILL_SWITCH if self.causes else Refusal.NONE
-        for fails, refusal in ((queue_full, Refusal.ORDER_QUEUE_FULL), (no_session, Refusal.NO_SESSION),
-                               (stale, Refusal.STALE_DATA)):
+    def _checks_of_the_moment(self, queue_full: bool, no_session: bool, stale: bool) -> int:
+        refusals = _BIT.KILL_SWITCH if self.causes else 0
+        for fails, refusal in ((queue_full, _BIT.ORDER_QUEUE_FULL), (no_session, _BIT.NO_SESSION),
+                               (stale, _BIT.STALE_DATA)):
             if fails:
                 refusals |= refusal
         return refusals
 
-    def _rates(self, symbol: int, time: int) -> Refusal:
-        refusals = Refusal.NONE
+    def _rates(self, symbol: int, time: int) -> int:
+        refusals = 0
         if not self._buckets[symbol].has_token(self._limits[symbol], time):
-            refusals |= Refusal.SYMBOL_RATE
+            refusals |= _BIT.SYMBOL_RATE
         if not self._bucket.has_token(self._limit, time):
-            refusals |= Refusal.MESSAGE_RATE
+            refusals |= _BIT.MESSAGE_RATE
         return refusals
 
     @staticmethod
     def _fits(target: OpenOrder | None, i) -> bool:
         """The order to end is open, of this symbol and, if it is replaced, of this side."""
         return (target is not None and target.symbol == i.symbol
-                and (i.action == Action.CANCEL or target.side == i.side))
+                and (i.action == _CANCEL or target.side == i.side))
 
-    def _checks_of_the_order(self, i) -> Refusal:
+    def _checks_of_the_order(self, i) -> int:
         limit, price, reference = self._limits[i.symbol], i.price, i.reference
         distance = abs(price - reference)
         failed = {
-            Refusal.FEED_GAP: i.gap,
-            Refusal.TRADING_STATE: not i.tradable,
-            Refusal.RESTRICTED: limit.restricted,
-            Refusal.ORDER_QUANTITY: (not limit.min_quantity <= i.quantity <= limit.max_quantity
+            _BIT.FEED_GAP: i.gap,
+            _BIT.TRADING_STATE: not i.tradable,
+            _BIT.RESTRICTED: limit.restricted,
+            _BIT.ORDER_QUANTITY: (not limit.min_quantity <= i.quantity <= limit.max_quantity
                                      or i.quantity >= _MAX_QUANTITY),
-            Refusal.ROUND_LOT: limit.lot not in LOTS or (i.quantity & _QUANTITY_MASK) % limit.lot,
-            Refusal.ORDER_PRICE: not price,
-            Refusal.ORDER_NOTIONAL: _notional(i) > limit.max_notional,
-            Refusal.NO_REFERENCE: not reference,
-            Refusal.PRICE_COLLAR: reference and distance * _BASIS_POINTS > reference * limit.collar_bps,
-            Refusal.ABSOLUTE_COLLAR: reference and distance > limit.collar_absolute,
-            Refusal.LULD_COLLAR: i.collar_upper and not i.collar_lower <= price <= i.collar_upper,
+            _BIT.ROUND_LOT: limit.lot not in LOTS or (i.quantity & _QUANTITY_MASK) % limit.lot,
+            _BIT.ORDER_PRICE: not price,
+            _BIT.ORDER_NOTIONAL: _notional(i) > limit.max_notional,
+            _BIT.NO_REFERENCE: not reference,
+            _BIT.PRICE_COLLAR: reference and distance * _BASIS_POINTS > reference * limit.collar_bps,
+            _BIT.ABSOLUTE_COLLAR: reference and distance > limit.collar_absolute,
+            _BIT.LULD_COLLAR: i.collar_upper and not i.collar_lower <= price <= i.collar_upper,
         }
         return _all(failed)
 
-    def _exposure(self, i, sums: Sums) -> Refusal:
+    def _exposure(self, i, sums: Sums) -> int:
         limit, whole, session = self._limits[i.symbol], self._limit, self.orders.session
         notional, buys = _notional(i), i.side == _BUY
         worst = sums.exposure_long + i.quantity if buys else i.quantity - sums.exposure_short
         sign = 1 if buys else -1
         return _all({
-            Refusal.POSITION_LIMIT: worst > (limit.max_long if buys else limit.max_short),
-            Refusal.SYMBOL_GROSS: sums.gross + notional > limit.max_gross,
-            Refusal.SYMBOL_NET: sign * sums.net(i.side) + notional > limit.max_net,
-            Refusal.GROSS_NOTIONAL: session.gross + notional > whole.max_gross,
-            Refusal.NET_NOTIONAL: sign * session.net(i.side) + notional > whole.max_net,
-            Refusal.SYMBOL_OPEN_ORDERS: sums.orders >= limit.max_open_orders,
-            Refusal.OPEN_ORDERS: (session.orders >= whole.max_open_orders
+            _BIT.POSITION_LIMIT: worst > (limit.max_long if buys else limit.max_short),
+            _BIT.SYMBOL_GROSS: sums.gross + notional > limit.max_gross,
+            _BIT.SYMBOL_NET: sign * sums.net(i.side) + notional > limit.max_net,
+            _BIT.GROSS_NOTIONAL: session.gross + notional > whole.max_gross,
+            _BIT.NET_NOTIONAL: sign * session.net(i.side) + notional > whole.max_net,
+            _BIT.SYMBOL_OPEN_ORDERS: sums.orders >= limit.max_open_orders,
+            _BIT.OPEN_ORDERS: (session.orders >= whole.max_open_orders
                                   or self.orders.is_taken(self._user_ref_num)),
         })
 
-    def _repeats(self, i, time: int) -> Refusal:
+    def _repeats(self, i, time: int) -> int:
         window = self._limits[i.symbol].duplicate_ns
         last = self._entered.get((i.symbol, i.side))
-        if i.action != Action.ENTER or not window or last is None or last[:2] != (i.quantity, i.price):
-            return Refusal.NONE
-        return Refusal.DUPLICATE_ORDER if time - last[2] < window else Refusal.NONE
+        if i.action != _ENTER or not window or last is None or last[:2] != (i.quantity, i.price):
+            return 0
+        return _BIT.DUPLICATE_ORDER if time - last[2] < window else 0
 
     def _approve(self, i, time: int) -> None:
         self._buckets[i.symbol].take(self._limits[i.symbol], time)
         self._bucket.take(self._limit, time)
-        if i.action != Action.CANCEL:
+        if i.action != _CANCEL:
             self.orders.add(OpenOrder(self._user_ref_num, i.symbol, i.side, i.quantity, i.price, i.quantity))
-        if i.action == Action.ENTER:
+        if i.action == _ENTER:
             self._entered[i.symbol, i.side] = i.quantity, i.price, time
         self._user_ref_num = self._user_ref_num + 1 & _MASK32
 
-    def _count(self, refusals: Refusal) -> None:
-        self.counters["refused" if refusals else "approved"] += 1
+    def _count(self, refusals: int) -> None:
+        if not refusals:
+            self.counters["approved"] += 1
+            return
+        self.counters["refused"] += 1
         for bit, name in _REASONS:
             if refusals & bit:
                 self.counters[name] += 1
@@ -340,8 +349,8 @@ def _notional(i) -> int:
     return (i.quantity & _QUANTITY_MASK) * i.price
 
 
-def _all(failed: dict[Refusal, object]) -> Refusal:
-    refusals = Refusal.NONE
+def _all(failed: dict[int, object]) -> int:
+    refusals = 0
     for refusal, fails in failed.items():
         if fails:
             refusals |= refusal

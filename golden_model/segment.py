@@ -9,10 +9,11 @@ the IPv4 datagram are padding. Neither MAC address is looked at.
 from typing import NamedTuple
 
 from spec.ethernet import ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_VLAN, IPV4, IPV4_FRAGMENT_MASK, PROTOCOL_TCP, TCP, VLAN
-from spec.wire import read
 
 from .checksum import ones_complement_sum
+from .packed import struct_of
 
+_IPV4, _TCP = struct_of(IPV4), struct_of(TCP)
 _PORTS = IPV4.length + TCP["destination_port"].end  #: octets of the datagram up to the ports' end
 _LEAST = IPV4.length + TCP.length
 _END_OF_OPTIONS, _NO_OPERATION, _TIMESTAMPS, _TIMESTAMPS_LENGTH = 0, 1, 8, 10
@@ -53,28 +54,26 @@ def parse(frame: bytes, connection: Connection, max_ip_length: int, *, error: bo
     datagram = bytes(frame[link:])
     if len(datagram) < _PORTS or frame[link - 2 : link] != ETHERTYPE_IPV4.to_bytes(2, "big"):
         raise Refused("frame_foreign")
-    ip = read(IPV4, datagram)
+    version_ihl, _, length, _, fragment, _, protocol, _, source, destination = _IPV4.unpack_from(datagram)
     ports = tuple(int.from_bytes(datagram[at : at + 2], "big") for at in (IPV4.length, IPV4.length + 2))
-    if ip["protocol"] != PROTOCOL_TCP or (ip["source"], ip["destination"], *ports) != connection:
+    if protocol != PROTOCOL_TCP or (source, destination, *ports) != connection:
         raise Refused("frame_foreign")
-    if (ip["version_ihl"] != 0x45 or ip["flags_fragment"] & IPV4_FRAGMENT_MASK
+    if (version_ihl != 0x45 or fragment & IPV4_FRAGMENT_MASK
             or ones_complement_sum(datagram[: IPV4.length]) != 0xFFFF):
         raise Refused("frame_ip_header")
-    length = ip["total_length"]
     if not _LEAST <= length <= min(len(datagram), max_ip_length):
         raise Refused("frame_length")
     octets = datagram[IPV4.length : length]
-    tcp = read(TCP, octets)
-    header = 4 * (tcp["offset_flags"] >> 12)
+    _, _, sequence, acknowledgment, flags, window, _, _ = _TCP.unpack_from(octets)
+    header = 4 * (flags >> 12)
     if not TCP.length <= header <= len(octets):
         raise Refused("frame_length")
     if error:
         raise Refused("frame_error")
-    pseudo_header = ip["source"] + ip["destination"] + bytes([0, PROTOCOL_TCP]) + len(octets).to_bytes(2, "big")
+    pseudo_header = source + destination + bytes([0, PROTOCOL_TCP]) + len(octets).to_bytes(2, "big")
     if ones_complement_sum(pseudo_header + octets) != 0xFFFF:
         raise Refused("frame_checksum")
-    flags = tcp["offset_flags"]
-    return Segment(tcp["sequence"], tcp["acknowledgment"], tcp["window"], fin=bool(flags & 1), syn=bool(flags & 2),
+    return Segment(sequence, acknowledgment, window, fin=bool(flags & 1), syn=bool(flags & 2),
                    rst=bool(flags & 4), ack=bool(flags & 16), timestamps=_timestamps(octets[TCP.length : header]),
                    payload=octets[header:])
 

@@ -29,6 +29,7 @@ from .counting import Counters
 Signal = Callable[..., tuple[int, int] | None]
 
 _BOOK_TYPES = frozenset(BOOK_TYPES.encode())
+_BUY, _SELL, _ENTER = Side.BUY.value, Side.SELL.value, Action.ENTER.value
 _TIMESTAMP_MASK = (1 << 48) - 1
 _BEFORE_ALL = (1 << 32) - 1, 0  # message and timestamp before the first update
 
@@ -59,9 +60,9 @@ def imbalance(update, indicator, parameters: config.Strategy) -> tuple[int, int]
         return None
     bid, ask = update.bid_quantity, update.ask_quantity
     if bid * parameters.denominator >= ask * parameters.numerator:
-        return Side.BUY.value, update.ask_price
+        return _BUY, update.ask_price
     if ask * parameters.denominator >= bid * parameters.numerator:
-        return Side.SELL.value, update.bid_price
+        return _SELL, update.bid_price
     return None
 
 
@@ -83,14 +84,12 @@ class Strategy:
         self._signal = SIGNALS[design.strategy.name]
         self._reference = design.risk.reference
         self._last_intent: list[int | None] = [None] * len(design.symbols)
-        self._markets = [_UNHEARD] * len(design.symbols)
-        self._last_update = _BEFORE_ALL
-        self._gap = 0
+        self._updates: list = [None] * len(design.symbols)  # the last of each symbol
+        self._last = None  # and of all
 
     def update(self, u, indicator=None):
         """The ``Intent`` that an ``Update`` causes, or None."""
-        market = self._markets[u.symbol] = self._market(u)
-        self._last_update, self._gap = (u.message, u.timestamp), u.gap
+        self._updates[u.symbol] = self._last = u
         if u.type not in _BOOK_TYPES:
             return None
         if not (u.bid_known and u.ask_known):
@@ -109,17 +108,21 @@ class Strategy:
         self._last_intent[u.symbol] = u.timestamp
         self.counters["intents"] += 1
         side, price = signal
-        return INTENT.tuple(u.message, u.timestamp, u.symbol, Action.ENTER.value, 0, 0, side, self._parameters.quantity,
+        market = self._market(u)
+        return INTENT.tuple(u.message, u.timestamp, u.symbol, _ENTER, 0, 0, side, self._parameters.quantity,
                             price, *market)
 
     def request(self, r):
         """The ``Intent`` that a ``Request`` of the host becomes after the updates so far; None for a foreign symbol."""
-        if r.symbol >= len(self._markets):
+        if r.symbol >= len(self._updates):
             self.counters["requests_foreign"] += 1
             return None
         self.counters["requests"] += 1
-        return INTENT.tuple(*self._last_update, r.symbol, r.action, 1, r.target, r.side, r.quantity, r.price,
-                            *self._markets[r.symbol]._replace(gap=self._gap))
+        last, heard = self._last, self._updates[r.symbol]
+        when, gap = ((last.message, last.timestamp), last.gap) if last else (_BEFORE_ALL, 0)
+        market = self._market(heard) if heard else _UNHEARD
+        return INTENT.tuple(*when, r.symbol, r.action, 1, r.target, r.side, r.quantity, r.price,
+                            *market._replace(gap=gap))
 
     def _market(self, u) -> _Market:
         if self._reference == "last_trade":

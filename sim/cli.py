@@ -13,6 +13,7 @@ from spec.config import ConfigError, Design
 
 from . import console
 from .console import output
+from .exchange.command import exchange
 from .inputs import InputError
 
 app = typer.Typer(
@@ -39,6 +40,8 @@ _DESIGN = typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset (smal
 _SEED = typer.Option("--seed", help="Fixes everything that is random.")
 _OUT = typer.Option("--out", "-o", metavar="DIR", help="Where orders.pcap, run.json and the waveform go.")
 _WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference or order.")
+_ENGINE = typer.Option("--engine", metavar="ENGINE", help="What the hardware runs in: native (compiled, fast), "
+                       "cocotb-verilator or cocotb-icarus (no waveforms). The records are the same.")
 _SHARE = typer.Option("--share", min=0.01, max=0.99, help="Of the order flow on the design's symbols.")
 
 
@@ -47,12 +50,16 @@ def load(design: str) -> Design:
     return config.load(design) if design.endswith(".toml") or "/" in design else config.preset(design)
 
 
-def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None) -> None:
+def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None, engine: str) -> None:
     """Replay, print, and exit with the verdict."""
     from . import replay, report
+    from .engine import ENGINES, NATIVE
 
+    if engine not in ENGINES:
+        raise ConfigError(f"--engine: one of {', '.join(ENGINES)}, not {engine!r}")
     with console.progress(total) as show:
-        run = replay.run(design, frames, out=out, waves=waves, progress=lambda p: show(p.phase, p.messages))
+        run = replay.run(design, frames, out=out, waves=waves and engine == NATIVE, engine=engine,
+                         progress=lambda p: show(p.phase, p.messages))
     report.print_run(run, output)
     raise typer.Exit(_verdict(run))
 
@@ -84,6 +91,7 @@ def demo(
     out: Annotated[Path, _OUT] = Path("build/demo"),
     waves: Annotated[bool, _WAVES] = True,
     share: Annotated[float, _SHARE] = 0.6,
+    engine: Annotated[str, _ENGINE] = "native",
 ) -> None:
     """Send a generated market session through the hardware and compare it with the model.
 
@@ -101,7 +109,7 @@ def demo(
     chosen = load(design)
     session = _session(chosen, messages, seed, share)
     _replay(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out, waves=waves,
-            total=messages)
+            total=messages, engine=engine)
 
 
 @command
@@ -116,6 +124,7 @@ def replay(
     seed: Annotated[int, _SEED] = 1,
     out: Annotated[Path, _OUT] = Path("build/replay"),
     waves: Annotated[bool, _WAVES] = False,
+    engine: Annotated[str, _ENGINE] = "native",
 ) -> None:
     """Send recorded market data through the hardware and compare it with the model.
 
@@ -134,7 +143,8 @@ def replay(
     from .sources import input_frames
 
     chosen, total = _fitted(load(design), files, symbols, limit)
-    _replay(chosen, input_frames(files, design=chosen, seed=seed, limit=limit), out=out, waves=waves, total=total)
+    _replay(chosen, input_frames(files, design=chosen, seed=seed, limit=limit), out=out, waves=waves, total=total,
+            engine=engine)
 
 
 def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -> tuple[Design, int | None]:
@@ -311,6 +321,31 @@ def rate(
 
 
 @command
+def bench(
+    design: Annotated[str, _DESIGN] = "demo",
+    messages: Annotated[int, typer.Option("--messages", "-n", min=1000, help="Of each whole replay.")] = 100_000,
+    few: Annotated[int, typer.Option("--few", min=100, help="That all engines are given, on the preset small: Icarus "
+                                     "does some thirty a second.")] = 500,
+    seed: Annotated[int, _SEED] = 1,
+) -> None:
+    """Measure how fast hardware and replays are, in each engine, and where the time goes.
+
+    The same short input through all three engines, hardware alone; then whole replays with everything compared, once
+    with six of ten messages about the design's symbols and once with one of twenty; then the parts of each.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire bench
+      tickwire bench --messages 1000000
+    """
+    from . import bench as benchmark
+
+    with console.progress(None, "") as show:
+        differences = benchmark.run(load(design), messages=messages, few=few, seed=seed, say=show, console=output)
+    raise typer.Exit(console.DIFFERENT if differences else console.SUCCESS)
+
+
+@command
 def test(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
                                                       "risk, order, core; all without it.")] = None,
@@ -365,6 +400,9 @@ def synth(
     if any(unit.faults for unit in found.units):
         raise typer.Exit(console.DIFFERENT)
     raise typer.Exit(console.TOO_SLOW if found.exceeded(levels) else console.SUCCESS)
+
+
+command(exchange)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """Hardware against golden model: record k of a stream with record k, every field, and every octet of every order frame.
 
-Works on batches and in bounded memory. Whole records are compared first; fields are looked at where records differ.
+Works on batches and in bounded memory. Whole columns are compared first, and hardware's records taken apart only where
+they differ.
 A record that only one side has is a difference, and its neighbours are still compared with their own twins: every
 record carries its message's number. What is not there to be compared is never taken for agreement.
 """
@@ -8,16 +9,18 @@ record carries its message's number. What is not there to be compared is never t
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from spec import itch, wire
 from spec.counters import COUNTERS
 from spec.records import POSITION, RECORDS, REPLY, Record, Refusal
 
 from .differences import MESSAGE_MASK, Difference, Places
-from .engine import Capture, OrderFrame, Stream
+from .engine import Capture, OrderFrame, Stream, unpack
 from .order_frames import name_octet, segment
 
 STREAMS = tuple(record.stream for record in RECORDS)
+_streams = attrgetter(*STREAMS)
 TX = "tx"  #: the pseudo-stream of order frames
 _RANK = {stream: i for i, stream in enumerate((*STREAMS, TX))}
 _AFTER_ALL = 1 << 64
@@ -35,8 +38,17 @@ class Expected:
     @classmethod
     def of(cls, steps: Sequence) -> "Expected":
         """From the ``Step`` of each frame."""
-        return cls({stream: [record for step in steps for record in getattr(step, stream)] for stream in STREAMS},
-                   [frame for step in steps for frame in step.frames])
+        made = cls()
+        for step in steps:
+            made.add(step)
+        return made
+
+    def add(self, step) -> None:
+        """Take the ``Step`` of one more frame."""
+        for records, more in zip(self.streams.values(), _streams(step), strict=True):
+            if more:
+                records += more
+        self.frames += step.frames
 
 
 def _octet_fields(expected: int, got: int) -> Iterator[tuple[str, object, object]]:
@@ -66,29 +78,28 @@ class Pairs:
     def __init__(self, record: Record):
         self.record = record
         self.compared = 0
-        self._got: list[tuple] = []
-        self._cycles: list[int] = []
+        self._got = Stream.none(record)
         self._expected: list[tuple] = []
 
     def add(self, got: Stream, expected: list) -> bool:
         """Take a batch. Returns whether all that can be compared is equal, which then is done with."""
-        self._got += got.rows
-        self._cycles += got.cycles.tolist()
+        self._got = self._got + got if len(self._got) else got
         self._expected += expected
         count = min(len(self._got), len(self._expected))
-        if self._got[:count] != self._expected[:count]:
+        if not unpack.equal(self.record, self._got.words[:count], self._expected[:count]):
             return False
         self._drop(count, count)
         return True
 
     def _drop(self, got: int, expected: int) -> None:
-        del self._got[:got], self._cycles[:got], self._expected[:expected]
+        self._got = self._got[got:]
+        del self._expected[:expected]
         self.compared += min(got, expected)
 
     def differences(self, final: bool) -> Iterator[tuple[str, tuple | None, tuple | None, int | None]]:
         """(kind, expected, got, cycle) of what differs, as far as it can be told; ``final``: no more will come."""
         g = e = 0
-        mine, theirs = self._expected, self._got
+        mine, theirs, cycles = self._expected, self._got.rows, self._got.cycles.tolist()
         while True:
             more_expected, more_got = e < len(mine), g < len(theirs)
             if more_expected and more_got:
@@ -97,7 +108,7 @@ class Pairs:
                     if kind == "wait":
                         break
                     yield (kind, None if kind == "surplus" else mine[e], None if kind == "missing" else theirs[g],
-                           None if kind == "missing" else self._cycles[g])
+                           None if kind == "missing" else cycles[g])
                     e, g = e + (kind != "surplus"), g + (kind != "missing")
                 else:
                     e, g = e + 1, g + 1
@@ -105,7 +116,7 @@ class Pairs:
                 yield "missing", mine[e], None, None
                 e += 1
             elif more_got and (final or len(theirs) - g > self.BACKLOG):
-                yield "surplus", None, theirs[g], self._cycles[g]
+                yield "surplus", None, theirs[g], cycles[g]
                 g += 1
             else:
                 break

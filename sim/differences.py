@@ -1,8 +1,8 @@
 """What a difference between hardware and model is, and where on the wire its message stood."""
 
 from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 
 MESSAGE_MASK = (1 << 32) - 1  #: message numbers count modulo 2**32
 
@@ -22,17 +22,33 @@ class Places:
     """The places of the last ``keep`` messages, by message number (of the model)."""
 
     def __init__(self, keep: int = 1 << 17):
-        self._first, self._places = 0, deque(maxlen=keep)
+        self._keep, self._first, self._count = keep, 0, 0  # number of the first message of all columns, messages
+        self._columns: deque[tuple[Sequence[int], ...]] = deque()  # one sequence per field of ``Place``, of one batch
 
     def extend(self, places: Iterable[Place]) -> None:
-        for place in places:
-            self._first += len(self._places) == self._places.maxlen
-            self._places.append(place)
+        """Those of the messages that follow."""
+        if rows := [astuple(place) for place in places]:
+            self.extend_columns(*zip(*rows, strict=True))
+
+    def extend_columns(self, *columns: Sequence[int]) -> None:
+        """The same as one sequence per field of ``Place``."""
+        self._columns.append(columns)
+        self._count += len(columns[0])
+        while self._count - (oldest := len(self._columns[0][0])) >= self._keep:
+            self._columns.popleft()
+            self._first, self._count = self._first + oldest & MESSAGE_MASK, self._count - oldest
 
     def get(self, message: int | None) -> Place | None:
-        if message is None or not 0 <= (at := message - self._first & MESSAGE_MASK) < len(self._places):
+        if message is None:
             return None
-        return self._places[at]
+        at = message - self._first & MESSAGE_MASK
+        if not max(0, self._count - self._keep) <= at < self._count:
+            return None
+        for columns in self._columns:
+            if at < len(columns[0]):
+                return Place(*(int(column[at]) for column in columns))
+            at -= len(columns[0])
+        return None
 
 
 @dataclass(frozen=True)

@@ -51,8 +51,19 @@ class Stream:
     cycles: np.ndarray  #: uint64, (n,): edge at which each was valid
     words: np.ndarray  #: uint64, (n, words)
 
+    @classmethod
+    def none(cls, record: Record) -> "Stream":
+        return cls(record, np.empty(0, np.uint64), np.empty((0, unpack.words_of(record)), np.uint64))
+
     def __len__(self) -> int:
         return len(self.cycles)
+
+    def __getitem__(self, which) -> "Stream":
+        """Some of the records: a slice, or what else numpy takes."""
+        return Stream(self.record, self.cycles[which], self.words[which])
+
+    def __add__(self, more: "Stream") -> "Stream":
+        return Stream(self.record, np.concatenate([self.cycles, more.cycles]), np.concatenate([self.words, more.words]))
 
     @cached_property
     def columns(self) -> dict[str, np.ndarray | list[int]]:

@@ -1,7 +1,8 @@
 // The native replay engine: the Verilated core, a clock, and memory for what crosses its stage boundaries.
 //
-// One cycle c: inputs are set while the clock is low, outputs settle and are sampled, the clock rises. "At edge c" is
-// what hdl/ and the cocotb benches mean by it: the value that a flip-flop sees at rising edge c.
+// One cycle c: inputs are set, the clock rises and takes them into the flip-flops that clocked.py puts before the core,
+// outputs settle and are sampled. "At edge c" is what hdl/ and the cocotb benches mean by it: the value that a flip-flop
+// of the core sees at rising edge c, which is the edge that begins the next step.
 //
 // Streams and counters are of boundary.h. Python owns the batches that go in; the engine owns what comes out until
 // engine_clear().
@@ -192,10 +193,10 @@ struct Engine {
     // One cycle with the inputs as they are. Returns whether an offered RX beat was accepted.
     bool step() {
         Vtickwire& t = *top;
-        t.clk = 0;
         t.tx_tready = tx_pattern(cycle);
         session_rx.drive(t);
         inputs.drive(t);
+        t.clk = 1;
         t.eval();
         dump(0);
         const bool ready = t.rx_tready;
@@ -204,7 +205,7 @@ struct Engine {
         if (t.tx_tvalid) tx.take(t, cycle);
         session_rx.take(t);
         inputs.take(t);
-        t.clk = 1;
+        t.clk = 0;
         t.eval();
         dump(500);
         ++cycle;

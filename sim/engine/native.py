@@ -1,6 +1,7 @@
 """The Verilated core as a shared library, fed with frames in batches."""
 
 import ctypes
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,6 +123,14 @@ class Engine(Module):
         bits = [part for pattern in (rx, tx) for part in (int(pattern[::-1], 2), len(pattern))]
         self._lib.engine_patterns(self._engine, *bits)
         self.reset(ready_within)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """That this process has computed so far."""
+        return time.process_time()
+
+    def close(self) -> None:
+        """Nothing more is wanted of it."""
 
     @property
     def held_back(self) -> int:

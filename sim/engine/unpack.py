@@ -1,5 +1,8 @@
 """Records as 64-bit words, as the engine collects them, back into fields."""
 
+from collections.abc import Sequence
+from itertools import chain
+
 import numpy as np
 
 from spec.records import Field, Record
@@ -44,3 +47,36 @@ def columns(record: Record, words: np.ndarray) -> dict[str, np.ndarray | list[in
         offset += field.bits
     return result
 
+
+
+def part(record: Record, words: np.ndarray, name: str, *, bits: int | None = None) -> np.ndarray:
+    """One field of at most 64 bits, or its lowest ``bits``, of every record."""
+    offset = 0
+    for field in record.fields:
+        if field.name == name:
+            return _narrow(words, offset, field if bits is None else Field(name, bits, field.unit))
+        offset += field.bits
+    raise KeyError(f"{record.name} has no field {name!r}")
+
+
+def equal(record: Record, words: np.ndarray, rows: Sequence[tuple]) -> bool:
+    """Whether ``words`` are exactly ``rows``, tuples of integers, as many of them; a value that no field holds is not.
+
+    An order of magnitude cheaper than rows of the words: one comparison per column.
+    """
+    if not rows:
+        return True
+    found = columns(record, words)
+    try:
+        if all(field.bits <= WORD and not field.signed for field in record.fields):
+            flat = np.fromiter(chain.from_iterable(rows), np.uint64, len(rows) * len(found))
+            return all(map(np.array_equal, flat.reshape(len(rows), len(found)).T, found.values()))
+        for column, mine in zip(found.values(), zip(*rows, strict=True), strict=True):
+            if isinstance(column, list):
+                if column != list(mine):
+                    return False
+            elif not np.array_equal(np.fromiter(mine, column.dtype, len(rows)), column):
+                return False
+    except OverflowError:
+        return False
+    return True

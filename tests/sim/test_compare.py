@@ -199,9 +199,13 @@ def test_refusals_are_told_by_name(hardware, monkeypatch):
     _, batches, _ = hardware
     message = _numbers(hardware, "decisions")[0]
     got = next(got for got in batches if len(got.streams["decisions"]))
-    monkeypatch.setitem(got.streams["decisions"].__dict__, "rows", [
-        tuple(DECISION.tuple(*row)._replace(refusals=Refusal.ORDER_QUANTITY | Refusal.SHORT_SALE | 1 << 31))
-        if row[0] == message else row for row in got.streams["decisions"].rows])
+    decisions = got.streams["decisions"]
+    k = decisions.messages.tolist().index(message)
+    word = DECISION.pack(DECISION.tuple(*decisions.rows[k])._replace(
+        refusals=Refusal.ORDER_QUANTITY | Refusal.SHORT_SALE | 1 << 31))
+    words = decisions.words.copy()
+    words[k] = [word >> 64 * i & (1 << 64) - 1 for i in range(words_of(DECISION))]
+    monkeypatch.setitem(got.streams, "decisions", Stream(DECISION, decisions.cycles, words))
     comparison = _compare(hardware)
     assert comparison.total == 1 and comparison.first.expected == "approved"
     assert comparison.first.got == "SHORT_SALE | ORDER_QUANTITY | 0x80000000"
