@@ -25,7 +25,7 @@ class KillSwitch(wiring.Component):
     others : In(8)
         Causes in this cycle.
     release : In(1)
-        Ends all of them, when nothing else is to be done.
+        Ends all of them, when nothing else is to be done; if something new happens before that, it ends none.
     causes : Out(8)
         Those that are up.
     released : Out(1)
@@ -44,18 +44,24 @@ class KillSwitch(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        waiting, releasing = Signal(8), Signal()
-        pending, chosen = Signal(8), Signal(8)
+        waiting = Signal(8)
+        releasing = Signal()
+        pending, chosen, asked = Signal(8), Signal(8), Signal()
         m.d.comb += pending.eq((waiting | self.others) & ~self.causes)
         fresh = self.of_reply & ~self.causes
         with m.If(fresh.any()):
             m.d.comb += chosen.eq(fresh)
         with m.Else():
             m.d.comb += chosen.eq(pending & (~pending + 1))  # the lowest
-        m.d.comb += self.released.eq((releasing | self.release) & ~chosen.any() & ~self.of_reply.any())
+        # What comes after the word to release is not what the host knew of. A loss that goes on is.
+        news = self.of_reply | self.others & ~((waiting | self.causes) & Cause.LOSS.value)
+        m.d.comb += [
+            asked.eq(releasing & ~news.any() | self.release),
+            self.released.eq(asked & ~chosen.any() & ~self.of_reply.any()),
+        ]
         m.d.sync += [
             waiting.eq(Mux(self.released, 0, pending & ~chosen)),
-            releasing.eq((releasing | self.release) & ~self.released),
+            releasing.eq(asked & ~self.released),
             self.causes.eq(Mux(self.released, 0, self.causes | chosen)),
             self.kills.valid.eq(chosen.any() | self.released & self.causes.any()),
             self.kills.payload.eq(Cat(self.seen, Mux(self.released, 0, self.causes | chosen))),

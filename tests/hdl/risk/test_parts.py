@@ -191,6 +191,21 @@ def test_a_reply_in_the_cycle_of_a_release_goes_first():
     assert causes[4] == 0
 
 
+@pytest.mark.parametrize("news", [
+    {"others": Cause.HOST}, {"others": Cause.SESSION_LOST}, {"of_reply": Cause.UNLAWFUL_REPLY},
+    {"others": Cause.LOSS}])
+@pytest.mark.parametrize("held", [{"of_reply": Cause.REJECTS}, {"others": Cause.HOST | Cause.SESSION_LOST}])
+def test_a_release_that_waits_does_not_end_what_comes_after_it(held, news):
+    causes, records = _kills([{"others": Cause.HOST}, {}, {"release": 1} | held, news, {}, {}, {}])
+    assert all(causes[2:]) and 0 not in records.values()
+
+
+def test_a_loss_that_goes_on_holds_no_release():
+    loses = {"others": Cause.LOSS}
+    causes, records = _kills([loses, loses, loses | {"release": 1, "of_reply": Cause.REJECTS}, loses, {}, {}])
+    assert records == {1: Cause.LOSS, 3: Cause.LOSS | Cause.REJECTS, 4: 0} and causes[4] == 0
+
+
 def test_silence():
     """Nothing heard for more than 50 ns, 10 ns a cycle; seen three cycles later."""
     inputs = [{"time": 1000 + 10 * k, "limit_ns": 50, "heard": k == 2} for k in range(15)]
