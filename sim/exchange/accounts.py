@@ -1,8 +1,12 @@
 """What the venue keeps of a client, connected or not."""
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from .orders import CancelReason, Order, Refusal, Request, Status, Trade
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 
 class Reporter(ABC):
@@ -53,15 +57,6 @@ class Reporter(ABC):
     def modified(self, order: Order) -> None: ...
 
     @abstractmethod
-    def cancel_pending(self, order: Order, request: Request) -> None: ...
-
-    @abstractmethod
-    def cancel_rejected(self, order: Order, request: Request) -> None: ...
-
-    @abstractmethod
-    def broken(self, order: Order, trade: Trade) -> None: ...
-
-    @abstractmethod
     def end(self) -> None:
         """The venue closes."""
 
@@ -74,12 +69,14 @@ class Account:
     name, protocol : str
         ``protocol`` is ouch or fix.
     requests : list[Request]
-        In order of arrival.
+        Decided upon, in order of arrival; whoever sees one here has been told, or will be upon login.
     orders : list[Order]
         New orders and replacements in order of arrival, whatever became of them.
     positions : dict[str, int]
-        Shares by symbol, short negative, broken trades taken back.
+        Shares by symbol, short negative.
     reporter : Reporter
+    connection : Connection or None
+        Where the client is logged in.
     """
 
     def __init__(self, name: str, protocol: str):
@@ -88,6 +85,7 @@ class Account:
         self.orders: list[Order] = []
         self.positions: dict[str, int] = {}
         self.reporter: Reporter | None = None
+        self.connection: Connection | None = None
         self._by_key: dict[int | str, Order] = {}
 
     @property

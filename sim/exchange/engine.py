@@ -9,7 +9,7 @@ Where OUCH 5.0 and FIX 4.4 differ, the account's reporter knows. Rules, and wher
   leaves it (FIX).
 - A cancel says to what the order's size is to be reduced, executed shares included, and keeps its priority; 0 cancels
   it (2.3). A modification does the same and may change how a sale is marked (2.4); one that is not allowed is ignored.
-- Orders for a cross wait for it. None is ever run here; ``cross_period`` says what their cancels meet.
+- No cross is ever run here: orders for one are rejected.
 - A client may trade with itself: no strategy against it is chosen on the order.
 """
 
@@ -20,7 +20,7 @@ from spec import ouch
 
 from .accounts import Account
 from .book import Book, Resting
-from .faults import Fate, Faults
+from .faults import NONE, Fate, Faults
 from .orders import (
     IOC,
     MARKET_PRICE,
@@ -29,7 +29,6 @@ from .orders import (
     SELL_SIDES,
     Action,
     CancelReason,
-    CrossPeriod,
     Order,
     Refusal,
     Request,
@@ -40,7 +39,7 @@ from .orders import (
 _HIGHEST = 1 << 63
 _CODES = {"side": Refusal.SIDE, "time_in_force": Refusal.OTHER, "display": Refusal.DISPLAY,
           "capacity": Refusal.OTHER, "intermarket_sweep": Refusal.OTHER, "cross_type": Refusal.CROSS}
-_ATTRIBUTES = {"intermarket_sweep": "sweep", "cross_type": "cross"}
+_CROSSES = "OCH"  # opening, closing, halt or IPO
 
 
 class Engine:
@@ -56,38 +55,25 @@ class Engine:
     -------
     books : dict[str, Book]
     trades : list[Trade]
-    cross_period : CrossPeriod
     """
 
-    def __init__(self, *, symbols=None, faults: Faults = Faults(), seed: int = 1,
+    def __init__(self, *, symbols=None, faults: Faults = NONE, seed: int = 1,
                  before_order: Callable[[], None] = lambda: None):
         self._any_symbol = symbols is None
         self.books: dict[str, Book] = {symbol: Book() for symbol in symbols or ()}
         self.trades: list[Trade] = []
-        self.cross_period = CrossPeriod.OPEN
-        self.accounts: dict[str, Account] = {}
         self._faults, self._seed, self._before_order = faults, seed, before_order
         self._references, self._matches, self.serials = count(1), count(1), count(1)
-        self._pending: list[tuple[Order, Request]] = []
         self._handlers = {Action.ENTER: self._enter, Action.REPLACE: self._replace, Action.CANCEL: self._cancel,
                           Action.MODIFY: self._modify}
 
     def handle(self, account: Account, request: Request) -> None:
         """Decide upon a client's request, and report."""
-        account.requests.append(request)
-        fate = self._faults.fate(self._seed, account.name, len(account.requests))
+        fate = self._faults.fate(self._seed, account.name, len(account.requests) + 1)
         if request.action in (Action.ENTER, Action.REPLACE):
             self._before_order()
         self._handlers[request.action](account, request, fate)
-
-    def set_cross_period(self, period: CrossPeriod) -> None:
-        """Cancels that are pending take effect when the cross is over."""
-        self.cross_period = period
-        if period is not CrossPeriod.RUNNING:
-            pending, self._pending = self._pending, []
-            for order, request in pending:
-                if order.live:
-                    self._reduce(self.accounts[order.client], order, 0, request)
+        account.requests.append(request)
 
     def passive(self, resting: Resting, shares: int) -> None:
         """A resting client's order executes against the recorded market."""
@@ -95,11 +81,11 @@ class Engine:
         self._trade(resting.price, shares, order if order.buy else None, None if order.buy else order, taker=None)
 
     def _new(self, account: Account, request: Request, original: Order | None = None) -> Order:
-        order = Order(account.name, request, request.side, request.symbol, request.quantity, request.price,
-                      request.capacity, request.cross)
+        order = Order(account, request, request.side, request.symbol, request.quantity, request.price,
+                      request.capacity, request.cross_type)
         if original:  # what a replacement cannot change
             order.side, order.symbol, order.capacity = original.side, original.symbol, original.capacity
-            order.cross = original.cross
+            order.cross_type = original.cross_type
         return order
 
     def _enter(self, account: Account, request: Request, fate: Fate) -> None:
@@ -134,11 +120,10 @@ class Engine:
         if not account.reporter.fresh(request):
             account.reporter.ignored(request, original, "its number or identifier was used before")
             return
-        late = original.waits_for_cross and self.cross_period is not CrossPeriod.OPEN
-        if late or fate.reject:
+        if fate.reject:
             account.reporter.consume(request.key)
             account.add(order)
-            account.reporter.replace_rejected(order, original, Refusal.REPLACE if late else Refusal.OTHER)
+            account.reporter.replace_rejected(order, original, Refusal.OTHER)
             return
         left = request.quantity - original.total_executed
         refusal = self._refusal(order, request) or (Refusal.QUANTITY if left <= 0 else None)
@@ -163,14 +148,7 @@ class Engine:
 
     def _cancel(self, account: Account, request: Request, _fate: Fate) -> None:
         order = self._target(account, request)
-        if order is None:
-            return
-        if order.waits_for_cross and self.cross_period is CrossPeriod.LATE:
-            account.reporter.cancel_rejected(order, request)
-        elif order.waits_for_cross and self.cross_period is CrossPeriod.RUNNING:
-            self._pending.append((order, request))
-            account.reporter.cancel_pending(order, request)
-        elif not self._reduce(account, order, request.quantity, request):
+        if order and not self._reduce(account, order, request.quantity, request):
             account.reporter.ignored(request, order, "it takes nothing away")
 
     def _modify(self, account: Account, request: Request, _fate: Fate) -> None:
@@ -199,9 +177,11 @@ class Engine:
     def _refusal(self, order: Order, request: Request) -> Refusal | None:
         layout = ouch.CLIENT["O"]
         for name, refusal in _CODES.items():
-            held = order.side if name == "side" else getattr(request, _ATTRIBUTES.get(name, name))
+            held = order.side if name == "side" else getattr(request, name)
             if len(held) != 1 or held not in layout[name].codes:
                 return refusal
+        if request.cross_type in _CROSSES:
+            return Refusal.CROSS
         if not 0 < request.quantity <= MAX_QUANTITY:
             return Refusal.QUANTITY
         if not 0 < request.price <= MAX_PRICE and request.price != MARKET_PRICE:
@@ -219,7 +199,7 @@ class Engine:
     def _match(self, account: Account, order: Order, fate: Fate) -> None:
         """Execute what can be, then rest or cancel the remainder."""
         book, market = self._book(order), order.price == MARKET_PRICE
-        if not order.waits_for_cross and not book.halted:
+        if not book.halted:
             limit = order.price if not market else _HIGHEST if order.buy else 0
             room = sum(part for _, part in book.matches(buy=order.buy, limit=limit, shares=order.remaining))
             if fate.partial and room > 1:
@@ -228,13 +208,11 @@ class Engine:
                 self._take(order, resting, part)
         if not order.live:
             return
-        if order.request.time_in_force == IOC or market and not order.waits_for_cross:
-            self._kill(account, order, CancelReason.IOC)
-            return
-        if not order.waits_for_cross:
+        if order.request.time_in_force == IOC or market:
+            shares, order.remaining, order.status = order.remaining, 0, Status.CANCELED
+            account.reporter.canceled(order, shares, CancelReason.IOC, None)
+        else:
             book.rest(order, next(self.serials))
-        if fate.cancel:
-            self._kill(account, order, CancelReason.SYSTEM)
 
     def _take(self, order: Order, resting: Resting, shares: int) -> None:
         maker = resting.order
@@ -256,19 +234,9 @@ class Engine:
             if not order.remaining:
                 order.status = Status.FILLED
                 self._book(order).withdraw(order)
-            self.accounts[order.client].move(trade.symbol, sign * shares)
+            order.client.move(trade.symbol, sign * shares)
         for order, _ in sides:
-            self.accounts[order.client].reporter.executed(order, trade, added=order is not taker)
-        if self._faults.breaks(self._seed, trade.match):
-            self._break(trade, sides)
-
-    def _break(self, trade: Trade, sides: list[tuple[Order, int]]) -> None:
-        """The trade never was; its shares are not open again (OUCH 5.0, 3.7)."""
-        for order, sign in sides:
-            order.executed -= trade.shares
-            order.notional -= trade.shares * trade.price
-            self.accounts[order.client].move(trade.symbol, -sign * trade.shares)
-            self.accounts[order.client].reporter.broken(order, trade)
+            order.client.reporter.executed(order, trade, added=order is not taker)
 
     def _reduce(self, account: Account, order: Order, size: int, request: Request) -> int:
         """Cancel down to ``size`` shares, executed ones included; the shares that were taken away."""
@@ -280,9 +248,3 @@ class Engine:
         if shares:
             account.reporter.canceled(order, shares, CancelReason.USER, request)
         return shares
-
-    def _kill(self, account: Account, order: Order, reason: CancelReason) -> None:
-        """Cancel what the client did not ask to be cancelled."""
-        shares, order.remaining, order.status = order.remaining, 0, Status.CANCELED
-        self._book(order).withdraw(order)
-        account.reporter.canceled(order, shares, reason, None)

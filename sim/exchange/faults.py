@@ -1,6 +1,7 @@
-"""What goes wrong on purpose. The same seed and the same requests of a client meet the same fate, whatever the timing."""
+"""What goes wrong on purpose. A client's n-th request meets the same fate with the same seed, whatever the timing."""
 
 from dataclasses import dataclass, fields
+from math import inf
 from random import Random
 from typing import NamedTuple
 
@@ -11,7 +12,6 @@ class Fate(NamedTuple):
     drop: bool
     reject: bool
     partial: bool
-    cancel: bool
     share: float  #: of a partial fill
 
 
@@ -27,10 +27,6 @@ class Faults:
         An order executes only a part of what it could.
     drop
         An order or replacement is never answered, as if it had not arrived.
-    cancel
-        The venue cancels what is left of an order right after it was entered.
-    break_
-        A trade is broken right after it was reported.
     delay_ms
         From the arrival of a request until it takes effect.
     disconnect_after
@@ -40,16 +36,14 @@ class Faults:
     reject: float = 0
     partial: float = 0
     drop: float = 0
-    cancel: float = 0
-    break_: float = 0
     delay_ms: float = 0
     disconnect_after: int = 0
 
     def __post_init__(self):
         for option in fields(self):
-            value, name = getattr(self, option.name), option.name.strip("_")
+            value, name = getattr(self, option.name), option.name.replace("_", "-")
             if option.name in ("delay_ms", "disconnect_after"):
-                if not value >= 0:
+                if not 0 <= value < inf:
                     raise ValueError(f"{name} must be at least 0, not {value!r}")
             elif not 0 <= value <= 1:
                 raise ValueError(f"{name} must be a probability from 0 to 1, not {value!r}")
@@ -57,9 +51,8 @@ class Faults:
     def fate(self, seed: int, client: str, number: int) -> Fate:
         """Of the client's request with that number."""
         draw = Random(f"{seed} {client} {number}").random
-        drop, reject, partial, cancel, share = draw(), draw(), draw(), draw(), draw()
-        return Fate(drop < self.drop, reject < self.reject, partial < self.partial, cancel < self.cancel, share)
+        drop, reject, partial, share = draw(), draw(), draw(), draw()
+        return Fate(drop < self.drop, reject < self.reject, partial < self.partial, share)
 
-    def breaks(self, seed: int, match: int) -> bool:
-        """The trade with that match number is broken."""
-        return self.break_ > 0 and Random(f"{seed} match {match}").random() < self.break_
+
+NONE = Faults()

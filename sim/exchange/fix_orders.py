@@ -5,20 +5,27 @@ is what is open; CumQty and AvgPx go on over replacements.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from .accounts import Account, Reporter
 from .events import Events
-from .fix_session import NAMES, PROTOCOL, TEXT, FixSession, utc
+from .fix_message import require, utc
+from .fix_session import FixSession
+from .fix_tags import (
+    CANCEL_REJECT,
+    CANCEL_REQUEST,
+    EXECUTION_REPORT,
+    FORMAT,
+    NAMES,
+    NEW_ORDER,
+    PROTOCOL,
+    REPLACE_REQUEST,
+    VALUE_INCORRECT,
+    FieldError,
+    Tag,
+)
 from .orders import IOC, MARKET_PRICE, Action, CancelReason, Order, Refusal, Request, Status, Trade
-
-# Tags (volume 6).
-AVG_PX, CL_ORD_ID, CUM_QTY, EXEC_ID, EXEC_INST, EXEC_REF_ID = 6, 11, 14, 17, 18, 19
-LAST_PX, LAST_QTY, ORDER_ID, ORDER_QTY, ORD_STATUS, ORD_TYPE, ORIG_CL_ORD_ID = 31, 32, 37, 38, 39, 40, 41
-PRICE, SIDE, SYMBOL, TIME_IN_FORCE, TRANSACT_TIME = 44, 54, 55, 59, 60
-CXL_REJ_REASON, ORD_REJ_REASON, MAX_FLOOR, EXEC_TYPE, LEAVES_QTY = 102, 103, 111, 150, 151
-CXL_REJ_RESPONSE_TO, ORDER_CAPACITY = 434, 528
 
 _SIDES = {"1": "B", "2": "S", "5": "T", "6": "E"}
 _FIX_SIDES = {ours: theirs for theirs, ours in _SIDES.items()}
@@ -28,66 +35,47 @@ _CAPACITIES = {"A": "A", "P": "P", "R": "R"}
 _TOO_LATE, _UNKNOWN_ORDER, _BROKER, _DUPLICATE = 0, 1, 2, 6  #: CxlRejReason
 _STATUS = {Status.FILLED: "2", Status.CANCELED: "4", Status.REPLACED: "5", Status.REJECTED: "8"}
 _RESPONSE_TO = {Action.CANCEL: "1", Action.REPLACE: "2"}
+_ABOUT = (Tag.CL_ORD_ID, Tag.SYMBOL, Tag.SIDE, Tag.TRANSACT_TIME)
 _REQUIRED = {
-    "D": (CL_ORD_ID, SYMBOL, SIDE, TRANSACT_TIME, ORDER_QTY, ORD_TYPE),
-    "F": (ORIG_CL_ORD_ID, CL_ORD_ID, SYMBOL, SIDE, TRANSACT_TIME),
-    "G": (ORIG_CL_ORD_ID, CL_ORD_ID, SYMBOL, SIDE, TRANSACT_TIME, ORDER_QTY, ORD_TYPE),
+    NEW_ORDER: (*_ABOUT, Tag.ORDER_QTY, Tag.ORD_TYPE),
+    CANCEL_REQUEST: (*_ABOUT, Tag.ORIG_CL_ORD_ID),
+    REPLACE_REQUEST: (*_ABOUT, Tag.ORIG_CL_ORD_ID, Tag.ORDER_QTY, Tag.ORD_TYPE),
 }
-ACTIONS = {"D": Action.ENTER, "F": Action.CANCEL, "G": Action.REPLACE}
-REQUIRED_MISSING, NO_VALUE, VALUE_INCORRECT, FORMAT = 1, 4, 5, 6  #: SessionRejectReason
-
-
-class FieldError(Exception):
-    """A field that a message must not have so: tag, SessionRejectReason, text."""
-
-    def __init__(self, tag: int, reason: int, text: str):
-        self.tag, self.reason = tag, reason
-        super().__init__(text)
-
-
-def require(found: dict[int, str], *tags: int) -> None:
-    """Raises ``FieldError`` for the first one that is missing."""
-    for tag in tags:
-        if tag not in found:
-            raise FieldError(tag, REQUIRED_MISSING, f"required tag {tag} is missing")
-
-
-def whole(found: dict[int, str], tag: int) -> int:
-    """The value of a field that counts something. Raises ``FieldError``."""
-    require(found, tag)
-    if not re.fullmatch("[0-9]+", found[tag]):
-        raise FieldError(tag, FORMAT, f"{tag}={found[tag]} is no number")
-    return int(found[tag])
+ACTIONS = {NEW_ORDER: Action.ENTER, CANCEL_REQUEST: Action.CANCEL, REPLACE_REQUEST: Action.REPLACE}
 
 
 def parse(code: str, found: dict[int, str]) -> Request:
     """The request in a D, F or G. Raises ``FieldError``."""
     require(found, *_REQUIRED[code])
-    if found[SIDE] not in _SIDES:
-        raise FieldError(SIDE, VALUE_INCORRECT, f"{SIDE}={found[SIDE]}: 1, 2, 5 or 6")
-    key, action = found[CL_ORD_ID], ACTIONS[code]
-    common = {"target": found.get(ORIG_CL_ORD_ID, ""), "side": _SIDES[found[SIDE]], "symbol": found[SYMBOL],
-              "cl_ord_id": key}
+    _one_of(found, Tag.SIDE, _SIDES)
+    key, action = found[Tag.CL_ORD_ID], ACTIONS[code]
+    common = {"target": found.get(Tag.ORIG_CL_ORD_ID, ""), "side": _SIDES[found[Tag.SIDE]],
+              "symbol": found[Tag.SYMBOL], "cl_ord_id": key}
     if action is Action.CANCEL:
         return Request(action, key, **common)
-    if found[ORD_TYPE] not in (_MARKET, _LIMIT):
-        raise FieldError(ORD_TYPE, VALUE_INCORRECT, f"{ORD_TYPE}={found[ORD_TYPE]}: 1 or 2")
-    price = MARKET_PRICE if found[ORD_TYPE] == _MARKET else _scaled(found, PRICE, 4)
+    _one_of(found, Tag.ORD_TYPE, (_MARKET, _LIMIT))
+    price = MARKET_PRICE if found[Tag.ORD_TYPE] == _MARKET else _scaled(found, Tag.PRICE, 4)
     return Request(
-        action, key, **common, quantity=_scaled(found, ORDER_QTY, 0), price=price,
-        time_in_force=found.get(TIME_IN_FORCE, "0"), display="N" if found.get(MAX_FLOOR) == "0" else "Y",
-        capacity=_CAPACITIES.get(found.get(ORDER_CAPACITY), "A"),
-        sweep="Y" if _SWEEP in found.get(EXEC_INST, "").split() else "N")
+        action, key, **common, quantity=_scaled(found, Tag.ORDER_QTY, 0), price=price,
+        time_in_force=found.get(Tag.TIME_IN_FORCE, "0"), display="N" if found.get(Tag.MAX_FLOOR) == "0" else "Y",
+        capacity=_CAPACITIES.get(found.get(Tag.ORDER_CAPACITY), "A"),
+        intermarket_sweep="Y" if _SWEEP in found.get(Tag.EXEC_INST, "").split() else "N")
 
 
-def _scaled(found: dict[int, str], tag: int, places: int) -> int:
+def _one_of(found: dict[int, str], tag: Tag, legal: Iterable[str]) -> None:
+    """Raises ``FieldError`` for another value."""
+    if found[tag] not in legal:
+        raise FieldError(tag, VALUE_INCORRECT, f"{tag:d}={found[tag]}: expected {', '.join(legal)}")
+
+
+def _scaled(found: dict[int, str], tag: Tag, places: int) -> int:
     """The value times 10**places. Raises ``FieldError``."""
     require(found, tag)
-    if not re.fullmatch(r"[0-9]+(\.[0-9]*)?", found[tag]):
-        raise FieldError(tag, FORMAT, f"{tag}={found[tag]} is no number")
+    if not re.fullmatch(r"[0-9]{1,18}(\.[0-9]{0,9})?", found[tag]):
+        raise FieldError(tag, FORMAT, f"{tag:d}={found[tag]} is no number")
     value = Decimal(found[tag]).scaleb(places)
     if value != int(value):
-        raise FieldError(tag, VALUE_INCORRECT, f"{tag}={found[tag]} has more than {places} decimal places")
+        raise FieldError(tag, VALUE_INCORRECT, f"{tag:d}={found[tag]} has more than {places} decimal places")
     return int(value)
 
 
@@ -101,16 +89,11 @@ class FixReporter(Reporter):
     session : FixSession
     """
 
-    def __init__(self, account: Account, session: FixSession, events: Events, clock: Callable[[], int]):
-        self.session = session
+    def __init__(self, account: Account, comp_id: str, events: Events, clock: Callable[[], int]):
+        self.session = FixSession(account, comp_id, clock)
         self._account, self._events, self._clock = account, events, clock
         self._used: set[str] = set()
-        self._exec_ids: dict[tuple[str, int], int] = {}
         self._reports = 0
-
-    @property
-    def connection(self):
-        return self.session.connection
 
     def fresh(self, request: Request) -> bool:
         return request.key not in self._used
@@ -121,8 +104,7 @@ class FixReporter(Reporter):
     def ignored(self, request: Request, order: Order | None, why: str) -> None:
         self._events.note(self._account.name, PROTOCOL, f"{request.action.value} {request.key} rejected: {why}")
         if request.action is Action.ENTER:
-            unentered = Order(self._account.name, request, request.side, request.symbol, request.quantity,
-                              request.price)
+            unentered = Order(self._account, request, request.side, request.symbol, request.quantity, request.price)
             self.rejected(unentered, Refusal.DUPLICATE)
             return
         reason = _UNKNOWN_ORDER if order is None else _DUPLICATE if order.live else _TOO_LATE
@@ -132,66 +114,56 @@ class FixReporter(Reporter):
         self._report("0", order)
 
     def rejected(self, order: Order, refusal: Refusal) -> None:
-        self._report("8", order, (ORD_REJ_REASON, refusal.fix), (TEXT, refusal.text))
+        self._report("8", order, (Tag.ORD_REJ_REASON, refusal.fix), (Tag.TEXT, refusal.text))
 
     def replaced(self, order: Order, original: Order) -> None:
-        self._report("5", order, (ORIG_CL_ORD_ID, original.key))
+        self._report("5", order, (Tag.ORIG_CL_ORD_ID, original.key))
 
     def replace_rejected(self, order: Order, original: Order, refusal: Refusal) -> None:
         self._cancel_reject(order.request, original, _BROKER, refusal.text)
 
     def executed(self, order: Order, trade: Trade, *, added: bool) -> None:
-        self._exec_ids[order.key, trade.match] = self._reports + 1
-        self._report("F", order, (LAST_QTY, trade.shares), (LAST_PX, _dollars(trade.price)))
+        self._report("F", order, (Tag.LAST_QTY, trade.shares), (Tag.LAST_PX, _dollars(trade.price)))
 
     def canceled(self, order: Order, shares: int, reason: CancelReason, request: Request | None) -> None:
         if request:
-            self._report("4", order, (ORIG_CL_ORD_ID, order.key), key=request.key)
+            self._report("4", order, (Tag.ORIG_CL_ORD_ID, order.key), key=request.key)
         else:
-            self._report("4", order, (TEXT, reason.name.lower()))
+            self._report("4", order, (Tag.TEXT, reason.name.lower()))
 
     def modified(self, order: Order) -> None:
         raise AssertionError("FIX 4.4 has no such request")
 
-    def cancel_pending(self, order: Order, request: Request) -> None:
-        self._report("6", order, (ORIG_CL_ORD_ID, order.key), key=request.key)
-
-    def cancel_rejected(self, order: Order, request: Request) -> None:
-        self._cancel_reject(request, order, _BROKER, "too late for the cross")
-
-    def broken(self, order: Order, trade: Trade) -> None:
-        self._report("H", order, (EXEC_REF_ID, self._exec_ids[order.key, trade.match]), (LAST_QTY, trade.shares),
-                     (LAST_PX, _dollars(trade.price)))
-
     def end(self) -> None:
         """Nothing is said of orders."""
 
-    def _status(self, order: Order, kind: str) -> str:
-        if kind == "6" or not order.live:
-            return kind if kind == "6" else _STATUS[order.status]
-        return "1" if order.total_executed else "0"
+    @staticmethod
+    def _status(order: Order) -> str:
+        """OrdStatus."""
+        return _STATUS[order.status] if not order.live else "1" if order.total_executed else "0"
 
-    def _report(self, kind: str, order: Order, *pairs: tuple[int, object], key: str | None = None) -> None:
+    def _report(self, kind: str, order: Order, *pairs: tuple[Tag, object], key: str | None = None) -> None:
         """An execution report with that ExecType."""
         self._reports += 1
         done, notional = order.total_executed, order.notional_before + order.notional
         market = order.price == MARKET_PRICE
         self._say(
-            "8", (ORDER_ID, order.reference or "NONE"), (CL_ORD_ID, key or order.key), (EXEC_ID, self._reports),
-            (EXEC_TYPE, kind), (ORD_STATUS, self._status(order, kind)), (SYMBOL, order.symbol),
-            (SIDE, _FIX_SIDES[order.side]), (ORDER_QTY, order.quantity), (ORD_TYPE, _MARKET if market else _LIMIT),
-            *([] if market else [(PRICE, _dollars(order.price))]),
-            (TIME_IN_FORCE, IOC if order.request.time_in_force == IOC else "0"), (LEAVES_QTY, order.remaining),
-            (CUM_QTY, done), (AVG_PX, _dollars(round(notional / done)) if done else "0"),
-            (TRANSACT_TIME, utc(self._clock())), *pairs)
+            EXECUTION_REPORT, (Tag.ORDER_ID, order.reference or "NONE"), (Tag.CL_ORD_ID, key or order.key),
+            (Tag.EXEC_ID, self._reports), (Tag.EXEC_TYPE, kind), (Tag.ORD_STATUS, self._status(order)),
+            (Tag.SYMBOL, order.symbol), (Tag.SIDE, _FIX_SIDES[order.side]), (Tag.ORDER_QTY, order.quantity),
+            (Tag.ORD_TYPE, _MARKET if market else _LIMIT), *([] if market else [(Tag.PRICE, _dollars(order.price))]),
+            (Tag.TIME_IN_FORCE, IOC if order.request.time_in_force == IOC else "0"),
+            (Tag.LEAVES_QTY, order.remaining), (Tag.CUM_QTY, done),
+            (Tag.AVG_PX, _dollars(round(notional / done)) if done else "0"),
+            (Tag.TRANSACT_TIME, utc(self._clock())), *pairs)
 
     def _cancel_reject(self, request: Request, order: Order | None, reason: int, why: str) -> None:
-        status = self._status(order, "") if order else "8"
-        self._say("9", (ORDER_ID, (order.reference if order else 0) or "NONE"), (CL_ORD_ID, request.key),
-                  (ORIG_CL_ORD_ID, request.target), (ORD_STATUS, status),
-                  (CXL_REJ_RESPONSE_TO, _RESPONSE_TO[request.action]), (CXL_REJ_REASON, reason), (TEXT, why))
+        self._say(
+            CANCEL_REJECT, (Tag.ORDER_ID, (order.reference if order else 0) or "NONE"), (Tag.CL_ORD_ID, request.key),
+            (Tag.ORIG_CL_ORD_ID, request.target), (Tag.ORD_STATUS, self._status(order) if order else "8"),
+            (Tag.CXL_REJ_RESPONSE_TO, _RESPONSE_TO[request.action]), (Tag.CXL_REJ_REASON, reason), (Tag.TEXT, why))
 
-    def _say(self, code: str, *body: tuple[int, object]) -> None:
+    def _say(self, code: str, *body: tuple[Tag, object]) -> None:
         number = self.session.say(code, *body)
         self._events.tell(self._account.name, "out", PROTOCOL, NAMES[code], sequence=number,
-                          **{str(tag): value for tag, value in body})
+                          **{f"{tag:d}": value for tag, value in body})

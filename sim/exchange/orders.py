@@ -5,7 +5,10 @@ Prices are integers of 1/10 000 dollar, quantities are shares.
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .accounts import Account
 
 MAX_QUANTITY = 999_999  #: OUCH 5.0, 2.1: less than 1,000,000
 MARKET_PRICE = 2_000_000_000  #: OUCH 5.0, data types: $200,000 is a market order
@@ -13,7 +16,6 @@ MAX_PRICE = 1_999_999_900  #: $199,999.99
 BUY = "B"
 SELL_SIDES = "STE"  #: sell, sell short, sell short exempt; one may become another (OUCH 5.0, 2.4)
 IOC = "3"
-CROSSES = "OCHA"  #: cross types that wait for a cross: opening, closing, halt or IPO, after hours close
 
 
 class Action(Enum):
@@ -44,8 +46,7 @@ class Refusal(Enum):
     HALTED = 0x0007, 2, "halted"
     SIDE = 0x0009, 11, "invalid side"
     QUANTITY = 0x0013, 13, "quantity must be 1 to 999999"
-    CROSS = 0x0014, 11, "invalid cross order"
-    REPLACE = 0x0015, 99, "replace not allowed"
+    CROSS = 0x0014, 11, "no cross is run here"
     SYMBOL = 0x0017, 1, "unknown symbol"
     PRICE = 0x001D, 99, "invalid price"
     DUPLICATE = 0x000F, 6, "duplicate order"  #: FIX alone: OUCH ignores these
@@ -68,16 +69,6 @@ class CancelReason(Enum):
 
     IOC = "I"
     USER = "U"
-    SUPERVISORY = "S"  #: by a terminal of the venue
-    SYSTEM = "Z"
-
-
-class CrossPeriod(Enum):
-    """What a cross order's cancel meets: it is done; rejected, since it is too late; pending, since the cross runs."""
-
-    OPEN = "open"
-    LATE = "late"
-    RUNNING = "running"
 
 
 class Request(NamedTuple):
@@ -93,8 +84,8 @@ class Request(NamedTuple):
     time_in_force: str = "0"
     display: str = "Y"
     capacity: str = "A"
-    sweep: str = "N"
-    cross: str = "N"
+    intermarket_sweep: str = "N"
+    cross_type: str = "N"
     cl_ord_id: str = ""
     appendage: bytes = b""  #: OUCH: options, echoed
 
@@ -112,17 +103,17 @@ class Order:
     remaining : int
         Open shares.
     executed, notional : int
-        Of this order alone, broken trades taken back.
+        Of this order alone.
     """
 
-    client: str
+    client: "Account"
     request: Request
     side: str
     symbol: str
     quantity: int
     price: int
     capacity: str = "A"
-    cross: str = "N"
+    cross_type: str = "N"
     reference: int = 0
     status: Status = Status.REJECTED
     remaining: int = 0
@@ -143,10 +134,6 @@ class Order:
     @property
     def live(self) -> bool:
         return self.status is Status.LIVE
-
-    @property
-    def waits_for_cross(self) -> bool:
-        return self.cross in CROSSES
 
     @property
     def total_executed(self) -> int:

@@ -14,18 +14,14 @@ from collections.abc import Callable
 from spec import ouch, wire
 
 from .accounts import Account, Reporter
+from .connection import Malformed
 from .events import Events
 from .orders import Action, CancelReason, Order, Refusal, Request, Trade
 
 DAY_NS = 86_400_000_000_000
 ADDED, REMOVED = "A", "R"  #: liquidity flags (OUCH 5.0, 3.6)
-BROKEN_ERRONEOUS = "E"  #: broken trade reason (3.7)
 START_OF_DAY, END_OF_DAY = "S", "E"  #: system events (3.1)
 PROTOCOL = "ouch"
-
-
-class Malformed(Exception):
-    """What a client sent is no message of the protocol."""
 
 
 def parse(payload: bytes) -> tuple[Request, dict]:
@@ -44,12 +40,12 @@ def parse(payload: bytes) -> tuple[Request, dict]:
         action = Action.CANCEL if code == "X" else Action.MODIFY
         return Request(action, number, number, side=said.get("side", ""), quantity=said["quantity"]), said
     common = {"quantity": said["quantity"], "price": said["price"], "time_in_force": said["time_in_force"],
-              "display": said["display"], "sweep": said["intermarket_sweep"], "cl_ord_id": said["cl_ord_id"].rstrip(),
-              "appendage": appendage}
+              "display": said["display"], "intermarket_sweep": said["intermarket_sweep"],
+              "cl_ord_id": said["cl_ord_id"].rstrip(), "appendage": appendage}
     if code == "U":
         return Request(Action.REPLACE, number, said["original_user_ref_num"], **common), said
     return Request(Action.ENTER, number, side=said["side"], symbol=said["symbol"].rstrip(), capacity=said["capacity"],
-                   cross=said["cross_type"], **common), said
+                   cross_type=said["cross_type"], **common), said
 
 
 def _are_options(appendage: bytes, code: str) -> bool:
@@ -69,15 +65,12 @@ class OuchReporter(Reporter):
     -------
     messages : list[bytes]
         The sequenced messages: number n is ``messages[n - 1]`` (SoupBinTCP 3.00, 1.2).
-    connection
-        Whoever is logged in, or None; its ``send`` gets each new message.
     """
 
     invalid_replace_cancels = True
 
     def __init__(self, account: Account, events: Events, clock: Callable[[], int]):
         self.messages: list[bytes] = []
-        self.connection = None
         self._account, self._events, self._clock = account, events, clock
         self._last = 0  # UserRefNum used
         self._say("S", event=START_OF_DAY)
@@ -113,16 +106,6 @@ class OuchReporter(Reporter):
     def modified(self, order: Order) -> None:
         self._say("M", user_ref_num=order.key, side=order.side, quantity=order.remaining)
 
-    def cancel_pending(self, order: Order, request: Request) -> None:
-        self._say("P", user_ref_num=order.key)
-
-    def cancel_rejected(self, order: Order, request: Request) -> None:
-        self._say("I", user_ref_num=order.key)
-
-    def broken(self, order: Order, trade: Trade) -> None:
-        self._say("B", user_ref_num=order.key, match=trade.match, reason=BROKEN_ERRONEOUS,
-                  cl_ord_id=order.request.cl_ord_id)
-
     def end(self) -> None:
         self._say("S", event=END_OF_DAY)
 
@@ -130,8 +113,9 @@ class OuchReporter(Reporter):
         asked = order.request
         self._say(code, user_ref_num=order.key, side=order.side, quantity=quantity, symbol=order.symbol,
                   price=order.price, time_in_force=asked.time_in_force, display=asked.display,
-                  order_reference=order.reference, capacity=order.capacity, intermarket_sweep=asked.sweep,
-                  cross_type=order.cross, state="L", cl_ord_id=asked.cl_ord_id, appendage=asked.appendage, **values)
+                  order_reference=order.reference, capacity=order.capacity,
+                  intermarket_sweep=asked.intermarket_sweep, cross_type=order.cross_type, state="L",
+                  cl_ord_id=asked.cl_ord_id, appendage=asked.appendage, **values)
 
     def _say(self, code: str, *, appendage: bytes = b"", **values) -> None:
         layout = ouch.SERVER[code]
@@ -140,5 +124,5 @@ class OuchReporter(Reporter):
         message = wire.write(layout, timestamp=self._clock() % DAY_NS, **values) + appendage
         self.messages.append(message)
         self._events.tell(self._account.name, "out", PROTOCOL, layout.name, sequence=len(self.messages), **values)
-        if self.connection:
-            self.connection.send(message)
+        if self._account.connection:
+            self._account.connection.message(message)

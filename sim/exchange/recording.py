@@ -13,46 +13,50 @@ What the recording cannot know is decided against the client's interest, and no 
 - Trading action H other than T halts the symbol: new orders of clients are rejected and nothing executes.
 """
 
-from collections.abc import Iterable, Iterator
+import asyncio
+import re
+import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
 from golden_model.decode import decode
+from sim.octets import InputError
 
 from .book import Book, Resting, crosses
 from .engine import Engine
 
+_TICK_S = 0.01
+_BATCH = 500  #: messages that clients may have to wait for
 _STOCKS = {b"R", b"H", b"A", b"F"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast the recording goes by. All zero: only as ``Exchange.advance`` is called.
+    """How fast the recording goes by; both zero: only where ``Recording.advance`` is called.
 
     Parameters
     ----------
-    all_first
-        All of it before the first client.
     per_order
         So many messages before each new order or replacement.
     per_second
         So many messages per second of wall time.
     """
 
-    all_first: bool = False
     per_order: int = 0
-    per_second: float = 0
+    per_second: int = 0
 
     @classmethod
     def parse(cls, text: str) -> "Pace":
-        """From ``all``, ``N/order`` or ``N/s``. Raises ``ValueError``."""
-        if text == "all":
-            return cls(all_first=True)
+        """From ``N/order`` or ``N/s``. Raises ``ValueError``."""
         number, _, unit = text.partition("/")
-        if number.isdecimal() and int(number) > 0 and unit in ("order", "s"):
+        if re.fullmatch("[1-9][0-9]{0,8}", number) and unit in ("order", "s"):
             return cls(per_order=int(number)) if unit == "order" else cls(per_second=int(number))
-        raise ValueError(f"pace must be all, N/order or N/s with N at least 1, not {text!r}")
+        raise ValueError(f"pace must be N/order or N/s with N at least 1, not {text!r}")
+
+
+MANUAL = Pace()
 
 
 class _Recorded(NamedTuple):
@@ -75,29 +79,46 @@ class Recording:
     applied : int
         Messages so far.
     ended : bool
+    error : InputError or None
+        Why it ended early.
     """
 
     def __init__(self, engine: Engine, messages: Iterable[bytes] = (), symbols=None):
         self._engine, self._messages, self._symbols = engine, iter(messages), symbols
         self._orders: dict[int, _Recorded] = {}
         self.applied, self.ended = 0, False
+        self.error: InputError | None = None
         self._handlers = {b"R": self._directory, b"H": self._action, b"A": self._add, b"F": self._add,
                           b"E": self._execute, b"C": self._reduce, b"X": self._reduce, b"D": self._delete,
                           b"U": self._replace}
 
     def advance(self, messages: int | None = None) -> int:
         """Apply so many messages, or all that are left; how many there were."""
-        taken: Iterator[bytes] = islice(self._messages, messages)
         before = self.applied
-        for octets in taken:
-            self.apply(octets)
+        try:
+            for octets in islice(self._messages, messages):
+                self.apply(octets)
+        except InputError as error:  # what came before stays in the books
+            self.error = error
         self.ended = messages is None or self.applied - before < messages
         return self.applied - before
+
+    async def play(self, per_second: int) -> None:
+        """Advance at that rate until the recording ends."""
+        loop = asyncio.get_running_loop()
+        start, first = loop.time(), self.applied
+        while per_second and not self.ended:
+            due = int((loop.time() - start) * per_second) - (self.applied - first)
+            self.advance(min(due, _BATCH))
+            await asyncio.sleep(0 if due > _BATCH else _TICK_S)
 
     def apply(self, octets: bytes) -> None:
         """One ITCH message."""
         self.applied += 1
-        message = decode(octets)
+        try:
+            message = decode(octets)
+        except (IndexError, struct.error):  # shorter than its type says: captures hold what they hold
+            return
         handler = self._handlers.get(message.type)
         if handler is None:
             return
@@ -119,11 +140,11 @@ class Recording:
         self._book(stock).halted = message.state != b"T"
 
     def _add(self, message, stock: str) -> None:
-        if message.reference in self._orders:
-            self._remove(message.reference)
         self._rest(message.reference, stock, buy=message.side == b"B", price=message.price, shares=message.shares)
 
     def _rest(self, reference: int, stock: str, *, buy: bool, price: int, shares: int, taken: int = 0) -> None:
+        if reference in self._orders:  # a recording that begins again
+            self._remove(reference)
         book = self._book(stock)
         resting = Resting(buy=buy, price=price, serial=next(self._engine.serials), recorded=shares, taken=taken)
         if not book.halted:
