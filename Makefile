@@ -8,7 +8,8 @@ ARGS   ?=
 .NOTPARALLEL:
 
 # Command (or C header), and the Debian package that brings it.
-COMMANDS := iverilog:iverilog tshark:tshark g++:g++ make:make perl:perl git:git ccache:ccache ip:iproute2
+COMMANDS := iverilog:iverilog tshark:tshark g++:g++ make:make perl:perl git:git ccache:ccache ip:iproute2 \
+            chromium:chromium
 HEADERS  := lz4.h:liblz4-dev zlib.h:zlib1g-dev
 
 help: ## Show this list.
