@@ -202,6 +202,7 @@ def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -
     return design, found.messages if found.whole else limit
 
 
+command(saved_runs.report)
 command(saved_runs.export)
 
 

@@ -95,7 +95,11 @@ class Books:
         self.last = {kind: merged(rows, _later) for kind, rows in self.last.items()}
 
     def rows(self, symbol: int) -> dict[str, np.ndarray]:
-        """Of one symbol, a row per column in which it had an update. Unknown or none is -1."""
+        """Of one symbol, a row per column in which it had an update.
+
+        Prices and averages that are unknown or were none are -1; so are the levels of a side, and -2 where nothing was
+        said of them, so that those of the column before still stand.
+        """
         some = np.flatnonzero(self.updates[:, symbol])
         quote, indicator, vwap = (self.last[kind][some, symbol] for kind in ("quote", "indicator", "vwap"))
         trades = self.trades[some, symbol]
@@ -115,7 +119,7 @@ class Books:
         }
         for side, name in enumerate(("bid", "ask")):
             depth = self.last["depth"][some, symbol, side]
-            found[f"{name}_levels"] = known(depth, "known", "levels")
+            found[f"{name}_levels"] = np.where(depth["seen"], known(depth, "known", "levels"), -2)
             for level in range(DEPTH_LEVELS):
                 for what in ("price", "quantity"):
                     found[f"{name}_{what}_{level}"] = depth[f"{what}_{level}"]

@@ -74,8 +74,11 @@ class Throughput:
 
     @property
     def table(self) -> dict[str, np.ndarray]:
-        """One row per column: time of its first message, counts, and most messages in one of ``WINDOWS``."""
-        used = self.columns.used
-        return {"first_message": self.columns.width * np.arange(used), "time_ns": self.columns.times[:used]} | {
+        """One row per column: time of its first message and of the first after it, counts, and most messages in one of
+        ``WINDOWS``.
+        """
+        used, times = self.columns.used, self.columns.times[: self.columns.used]
+        return {"first_message": self.columns.width * np.arange(used), "time_ns": times,
+                "end_ns": np.append(times[1:], self.columns.last)[:used]} | {
             name: values[:used] for name, values in (*self.counts.items(),
                                                      *((name, peak.most) for name, peak in self.peaks.items()))}

@@ -136,7 +136,7 @@ def test_books_hold_the_last_word_of_each_column(seed):
             assert rows["high"][i] == max((u["trade_price"] for u in printed), default=-1)
             for side, name in enumerate(("bid", "ask")):
                 said = [d for d in depths[8 * column : 8 * column + 8] if (d["symbol"], d["side"]) == (symbol, side)]
-                assert rows[f"{name}_levels"][i] == (2 if said and said[-1]["known"] else -1)
+                assert rows[f"{name}_levels"][i] == (-2 if not said else 2 if said[-1]["known"] else -1)
                 if said:
                     assert rows[f"{name}_price_0"][i] == said[-1]["message"]
                     assert rows[f"{name}_quantity_1"][i] == 7
