@@ -32,6 +32,10 @@ bench: system .venv ## Fill the order table until it is full, and send the book 
 	@.venv/bin/tickwire fill $(ARGS)
 	@.venv/bin/tickwire rate $(ARGS)
 
+screenshot: demo ## Run the demo and photograph the top of its report: docs/report.png.
+	@.venv/bin/tickwire report build/demo
+	@.venv/bin/python -m tests.sim.report.screenshot build/demo/report.html docs/report.png
+
 lint: .venv ## Check the Python style.
 	@.venv/bin/ruff check .
 
@@ -81,4 +85,4 @@ define install
   } >build/apt.log 2>&1 || { tail -n 20 build/apt.log; exit 1; }; }
 endef
 
-.PHONY: help demo test campaign referees bench lint clean .venv system
+.PHONY: help demo test campaign referees bench screenshot lint clean .venv system

@@ -47,8 +47,8 @@ def carries_payload(frame: OrderFrame) -> bool:
 class Histogram:
     """Whole numbers of cycles, counted: exact percentiles in memory that does not grow with the session."""
 
-    def __init__(self):
-        self.counts: dict[int, int] = {}
+    def __init__(self, counts: dict[int, int] | None = None):
+        self.counts: dict[int, int] = counts or {}
 
     def add(self, cycles: np.ndarray) -> None:
         for value, count in zip(*(part.tolist() for part in np.unique(cycles, return_counts=True)), strict=True):

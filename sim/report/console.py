@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sim.compare import TX
 from sim.differences import Difference
+from sim.latency import Histogram
 from sim.run import Order, Run, SymbolState
 from spec import itch
 from spec.counters import COUNTERS
@@ -141,7 +142,10 @@ def _latency(run: Run) -> Group:
     law = Text(f"Every order left {run.tick_to_trade} cycles after its message, or at the next cycle of a busy wire.")
     if run.broken_latency:
         law = Text(f"{run.broken_latency:,} orders did not leave when they must: {run.jitter[0]}", style="bold red")
-    return Group(table, law)
+    queue = Histogram(run.queue)
+    waiting = Text(f"Orders still before the wire when another was approved: p50 {queue.percentile(50)}, "
+                   f"p99 {queue.percentile(99)}, max {queue.percentile(100)}.")
+    return Group(table, law, waiting)
 
 
 def _counters(run: Run) -> Table:

@@ -147,6 +147,7 @@ function heat(place, state, at) {
   canvas.height = at.height * scale;
   canvas.style.width = `${at.width}px`;
   canvas.style.height = `${at.height}px`;
+  const pixel = (length) => Math.round(length * scale) / scale;
   const pen = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
   pen.scale(scale, scale);
   pen.beginPath();
@@ -164,11 +165,13 @@ function heat(place, state, at) {
   for (const side of ["bid", "ask"]) {
     const [r, g, b] = style.getPropertyValue(`--${side}`).trim().split(/\s+/);
     for (let i = at.first; i < at.last; i++) {
-      const levels = state[side][i], x = at.x(i), wide = at.x(i + 1) - x + 0.35;
+      // On whole pixels: where cells overlap, stripes would be seen.
+      const levels = state[side][i], x = pixel(at.x(i)), wide = pixel(at.x(i + 1)) - x;
       for (let k = 0; levels && k < levels.length; k += 2) {
         const share = Math.min(1, Math.log1p(levels[k + 1]) / most);
         pen.fillStyle = `rgb(${r} ${g} ${b} / ${(0.06 + 0.62 * share ** 2.2).toFixed(3)})`;
-        pen.fillRect(x, at.y(levels[k]) - tall / 2, wide, tall);
+        const top = pixel(at.y(levels[k]) - tall / 2);
+        pen.fillRect(x, top, wide, pixel(at.y(levels[k]) + tall / 2) - top);
       }
     }
   }

@@ -84,14 +84,17 @@ const dollars = (price) => (price / 10000).toLocaleString("en-US", {
 
 // Times under an axis that runs with columns: as many as fit, each at its own column.
 function timeAxis(svg, times, x, first, last, y, width) {
-  const count = Math.max(2, Math.floor(width / 105)), span = times[Math.min(last, times.length) - 1] - times[first];
-  const digits = span > 60e9 ? 0 : span > 1e9 ? 3 : span > 1e6 ? 6 : 9;
-  for (let i = 0; i < count; i++) {
-    const column = Math.min(last - 1, Math.round(first + i * (last - 1 - first) / (count - 1)));
+  const count = Math.min(last - first, Math.max(2, Math.floor(width / 118)));
+  const columns = Array.from({ length: count }, (_, i) =>
+    count > 1 ? Math.round(first + i * (last - 1 - first) / (count - 1)) : first);
+  const distinct = new Set(columns.map((column) => times[column])).size;
+  const digits = [0, 1, 2, 3, 6].find((some) =>
+    new Set(columns.map((column) => clock(times[column], some))).size >= distinct) ?? 9;
+  columns.forEach((column, i) => {
     const at = x(column), anchor = i === 0 ? "start" : i === count - 1 ? "end" : "middle";
     svg.append(node("line", { x1: at, x2: at, y1: y, y2: y + 4, class: "axis" }),
       text(at, y + 17, clock(times[column], digits), { "text-anchor": anchor }));
-  }
+  });
 }
 
 // A path through (x, y), broken where y is null; each value holds until the next column.

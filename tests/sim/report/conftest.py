@@ -41,7 +41,7 @@ def bad(tmp_path_factory):
     return SavedRun(out)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of others in this process
 def browser():
     with chromium() as started:
         yield started

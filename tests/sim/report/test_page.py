@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import struct
 import urllib.parse
 
 import pytest
@@ -12,6 +13,7 @@ from sim.report.page import write
 from sim.report.saved import SavedRun
 from tests.sim.export import saved
 from tests.sim.report import browser as chrome
+from tests.sim.report import screenshot
 from tests.sim.report.browser import SCHEMES, WIDTHS, faults, opened
 from tests.sim.report.conftest import MESSAGE, MESSAGES
 
@@ -203,3 +205,20 @@ def test_without_chromium_there_is_an_error(monkeypatch):
     monkeypatch.setattr(chrome.shutil, "which", lambda _: None)
     with pytest.raises(FileNotFoundError, match="chromium: not installed"), chrome.chromium():
         pass
+
+
+def test_the_picture_for_the_readme(good, browser, tmp_path, monkeypatch):
+    picture = tmp_path / "report.png"
+    screenshot.photograph(browser, _page(good), picture)
+    width, height = struct.unpack(">II", picture.read_bytes()[16:24])
+    assert width == screenshot.WIDTH and height > 1000
+    monkeypatch.setattr(screenshot, "LARGEST", 1000)
+    with pytest.raises(ValueError, match="octets, more than 1,000"):
+        screenshot.photograph(browser, _page(good), picture)
+
+
+def test_a_page_with_faults_is_not_photographed(good, browser, tmp_path):
+    page = tmp_path / "report.html"
+    page.write_text(_page(good).read_text().replace("</body>", "<script>nowhere()</script></body>"))
+    with pytest.raises(ValueError, match="nowhere is not defined"):
+        screenshot.photograph(browser, page, tmp_path / "report.png")
