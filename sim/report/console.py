@@ -129,12 +129,13 @@ def _orders(run: Run) -> Table:
 
 
 def _latency(run: Run) -> Group:
-    table = _table(f"Latency in cycles of {run.design.core.clock_mhz} MHz (the target clock; counted in simulation)",
-                   "stage", "records", "min", "p50", "p90", "p99", "p99.9", "max", "max ns", "budget ns", "")
+    table = _table(f"Latency in cycles of {run.design.core.clock_mhz} MHz (the target clock; counted in simulation); "
+                   "budgets in ns", "stage", "records", "p50", "p90", "p99", "p99.9", "max", "max ns", "budget", "")
+    table.padding = (0, 1, 0, 0)
     for row in run.latency:
-        verdict = "" if row.budget_ns is None else "[red]exceeded[/]" if row.exceeded else "[green]holds[/]"
+        verdict = "" if row.budget_ns is None else "[red]over[/]" if row.exceeded else "[green]holds[/]"
         budget = "" if row.budget_ns is None else f"{row.budget_ns:g}"
-        cycles = row.minimum, row.median, row.p90, row.p99, row.p999, row.maximum
+        cycles = row.median, row.p90, row.p99, row.p999, row.maximum
         table.add_row(row.name, f"{row.count:,}", *(f"{c:,}" for c in cycles),
                       f"{row.ns(row.maximum):.1f}", budget, verdict)
     if run.tick_to_trade is None:
@@ -142,6 +143,8 @@ def _latency(run: Run) -> Group:
     law = Text(f"Every order left {run.tick_to_trade} cycles after its message, or at the next cycle of a busy wire.")
     if run.broken_latency:
         law = Text(f"{run.broken_latency:,} orders did not leave when they must: {run.jitter[0]}", style="bold red")
+    if not run.queue:
+        return Group(table, law)
     queue = Histogram(run.queue)
     waiting = Text(f"Orders still before the wire when another was approved: p50 {queue.percentile(50)}, "
                    f"p99 {queue.percentile(99)}, max {queue.percentile(100)}.")

@@ -3,6 +3,7 @@
 import html
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from spec.counters import COUNTERS
 
@@ -61,11 +62,16 @@ def _first(saved: SavedRun, first: dict, page: Path) -> str:
 
 
 def _waves(saved: SavedRun, page: Path) -> str:
-    """Links to the waveforms in the run's directory."""
-    found = sorted(path for path in saved.directory.rglob("*") if path.suffix in _WAVES)
+    """Links to the run's waveforms."""
+    found = [path for path in saved.files if path.suffix in _WAVES]
     if not found:
         return "none was recorded (--waves)"
     cycles = saved.summary["wave_cycles"]
     window = f" cycles {cycles[0]:,} to {cycles[1]:,}" if cycles else ""
-    return ", ".join(f'<a href="{html.escape(Path(os.path.relpath(path, page)).as_posix())}">'
-                     f"{html.escape(str(path.relative_to(saved.directory)))}</a>" for path in found) + window
+    return ", ".join(link(path, page) for path in found) + window
+
+
+def link(target: Path, page: Path) -> str:
+    """To a file, from a page in the directory ``page``."""
+    where = quote(Path(os.path.relpath(target, page)).as_posix())
+    return f'<a href="{html.escape(where)}">{html.escape(target.name)}</a>'

@@ -7,7 +7,6 @@ five megabytes in every page, and none draws an order book with irregular levels
 import base64
 import html
 import json
-import os
 import zlib
 from pathlib import Path
 from string import Template
@@ -234,16 +233,10 @@ def _zeros(summary: dict) -> str:
                       if not summary["counters"][stage][name] and not summary["expected_counters"][stage][name])
 
 
-def link(target: Path, page: Path, text: str) -> str:
-    return f'<a href="{html.escape(Path(os.path.relpath(target, page)).as_posix())}">{html.escape(text)}</a>'
-
-
 def _files(saved: SavedRun, page: Path) -> str:
-    """Everything in the run's directory that was there when the page was written."""
-    found = sorted(path for path in saved.directory.rglob("*") if path.is_file() and path.suffix != ".html")
-    return "".join(f"<li>{link(path, page, str(path.relative_to(saved.directory)))} "
+    return "".join(f"<li>{differences.link(path, page)} "
                    f"<span>{_size(path)}{', ' + _FILES[path.name] if path.name in _FILES else ''}</span></li>"
-                   for path in found[:100])
+                   for path in saved.files)
 
 
 def _size(path: Path) -> str:

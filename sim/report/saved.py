@@ -37,6 +37,13 @@ class SavedRun:
         """Of the core's clock."""
         return 1000 / self.summary["clock_mhz"]
 
+    @property
+    def files(self) -> list[Path]:
+        """What this run left and is still there; the directory may hold older things."""
+        said = [self.directory / where for where in self.summary["paths"].values()]
+        kept = [self.directory / name for name in ("run.json", *FILES.values())]
+        return [path for path in dict.fromkeys([*kept, *said]) if path.is_file()]
+
     def path(self, what: str) -> Path:
         """Of one of ``export.keeper.FILES``."""
         return self.directory / FILES[what]

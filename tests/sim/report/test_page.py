@@ -117,6 +117,16 @@ def test_a_change_of_width_or_scheme_is_followed(good, browser):
         assert said == [] and faults(page, 390) == []
 
 
+def test_what_an_earlier_run_left_in_the_directory_is_not_linked(bad, browser, tmp_path):
+    paths = {name: where for name, where in bad.summary["paths"].items() if name != "waveform"}
+    run = _changed(bad, tmp_path / "run", paths=paths, wave_cycles=None)
+    assert (run.directory / "wave.fst").exists() or (run.directory / "wave.vcd").exists()
+    with opened(browser, _page(run)) as (page, said):
+        assert said == []
+        assert "none was recorded (--waves)" in page.locator(".first").inner_text()
+        assert page.locator("a[href*=wave]").count() == 0
+
+
 # A run in which little happened has no charts that pretend otherwise
 
 
