@@ -26,7 +26,7 @@ def timestamps(messages: Stream) -> np.ndarray:
 
 
 class Peak:
-    """The most messages in any window of ``length`` ns, by column."""
+    """The most messages in any window of ``length`` ns, by column: of the windows that it has messages of."""
 
     def __init__(self, length: int):
         self.length = length
@@ -37,11 +37,12 @@ class Peak:
     def add(self, times: np.ndarray, columns: np.ndarray) -> None:
         windows = times // self.length
         begins = np.flatnonzero(np.diff(windows, prepend=windows[0] - 1))
-        counts = np.diff(begins, append=len(windows))
+        here = np.diff(begins, append=len(windows))
+        counts = here.copy()
         if windows[0] == self._open[0]:
             counts[0] += self._open[1]
         self._open = int(windows[-1]), int(counts[-1])
-        np.maximum.at(self.most, columns[begins], counts)
+        np.maximum.at(self.most, columns, np.repeat(counts, here))
         self.highest = max(self.highest, int(counts.max()))
 
 

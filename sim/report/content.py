@@ -13,6 +13,7 @@ from .saved import SavedRun
 
 SYMBOLS = 16  #: the busiest, in the page
 ORDERS = 1500  #: drawn per symbol; more are thinned evenly
+_LEAST = 16  #: messages to a column of which an average is shown
 _BARS = 64  #: of a distribution
 #: The path of one tick: each begins where the one before ends.
 PATH = ("feed", "book", "strategy", "risk", "encode", TRANSMIT)
@@ -64,16 +65,31 @@ def _binned(values: list[tuple[int, int]]) -> dict:
     return {"low": low, "high": high, "width": width, "bars": sorted(bars.items())}
 
 
+def session(saved: SavedRun) -> dict:
+    """The time at which each column begins, and its messages."""
+    return {"width": _width(saved), "times": saved.table("throughput")["time_ns"].to_pylist()}
+
+
 def throughput(saved: SavedRun) -> dict:
-    """Columns of the session with messages per second, on average and at their densest, and orders."""
-    table = saved.table("throughput").to_pydict()
-    seconds = [(end - begin) / 1e9 for begin, end in zip(table["time_ns"], table["end_ns"], strict=True)]
-    summary = saved.summary
+    """Columns with messages per second, on average and at their densest, and orders.
+
+    Of a short session several of its columns are one here: an average of one message says nothing.
+    """
+    table, summary = saved.table("throughput").to_pydict(), saved.summary
+    width = _width(saved)
+    several = max(1, -(-_LEAST // width))
+    count = len(table["messages"])
+    groups = range(0, count, several)
+
+    def of(name, combine):
+        return [combine(table[name][i : i + several]) for i in groups]
+
+    seconds = [(table["end_ns"][min(i + several, count) - 1] - table["time_ns"][i]) / 1e9 for i in groups]
     return {
-        "width": table["first_message"][1] if len(table["first_message"]) > 1 else sum(table["messages"]),
-        "times": table["time_ns"], "orders": table["orders"], "refusals": table["refusals"],
-        "mean": [round(count / s, 1) if s > 0 else None for count, s in zip(table["messages"], seconds, strict=True)],
-        "ms": [peak * 1_000 for peak in table["peak_ms"]], "us": [peak * 1_000_000 for peak in table["peak_us"]],
+        "width": width * several, "times": table["time_ns"][::several],
+        "orders": of("orders", sum), "refusals": of("refusals", sum),
+        "mean": [round(count / s, 1) if s > 0 else None for count, s in zip(of("messages", sum), seconds, strict=True)],
+        "ms": [peak * 1_000 for peak in of("peak_ms", max)], "us": [peak * 1_000_000 for peak in of("peak_us", max)],
         "wire": sum(table["messages"]) / (summary["cycles"] * saved.period_ns / 1e9) if summary["cycles"] else None,
     }
 
@@ -91,7 +107,7 @@ def books(saved: SavedRun) -> list[dict]:
     table = saved.table("books")
     columns = {name: table[name].to_numpy(zero_copy_only=False) for name in table.column_names if name != "symbol"}
     stocks = np.array(table["symbol"].to_pylist(), object)
-    width = throughput_width(saved)
+    width = _width(saved)
     kept = set(stocks.tolist())
     busiest = sorted((s for s in saved.summary["symbols"] if s["stock"] in kept), key=lambda s: -s["updates"])[:SYMBOLS]
     orders = _orders(saved, width, {symbol["stock"] for symbol in busiest})
@@ -101,7 +117,7 @@ def books(saved: SavedRun) -> list[dict]:
             | orders[symbol["stock"]] for symbol in busiest]
 
 
-def throughput_width(saved: SavedRun) -> int:
+def _width(saved: SavedRun) -> int:
     """Messages per column."""
     first = saved.table("throughput")["first_message"].to_pylist()
     return first[1] if len(first) > 1 else max(1, sum(saved.summary["messages"].values()))
@@ -154,6 +170,7 @@ def _orders(saved: SavedRun, width: int, stocks: set[str]) -> dict[str, dict]:
 
 def charts(saved: SavedRun) -> dict:
     """All of it."""
-    return {"path": path(saved), "distributions": distributions(saved), "throughput": throughput(saved),
+    return {"path": path(saved), "distributions": distributions(saved), "session": session(saved),
+            "throughput": throughput(saved),
             "refusals": refusals(saved), "books": books(saved),
             "averages": {name: saved.summary["design"][name] for name in ("sma", "ema", "source")}}

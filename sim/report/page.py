@@ -170,8 +170,8 @@ def _latency(summary: dict) -> str:
 def _bursts(summary: dict) -> str:
     us, ms = (summary["peaks"].get(name, 0) for name in ("peak_us", "peak_ms"))
     return (f"At most {us:,} messages in one microsecond and {ms:,} in one millisecond, by the exchange’s stamps; "
-            "those may be denser than a wire carries. Where a column is shorter than a window, its average is above "
-            "the window’s. The dashed line is what the wire carried in this run, frame after frame.")
+            "those may be denser than a wire carries. Where a column is shorter than a window, its average may be "
+            "above the window’s. The dashed line is what the wire carried in this run, frame after frame.")
 
 
 def _symbols(summary: dict) -> str:

@@ -65,12 +65,13 @@ function drawBook(place, book, session, layers, range, note) {
   const clip = node("clipPath", { id: "plot" }, node("rect", plot));
   const drawn = node("g", { "clip-path": "url(#plot)" });
   svg.append(clip, drawn);
-  let outside = 0, traded = 0;
+  let outside = 0;
+  const here = (row) => book.columns[row] >= first && book.columns[row] < last;
+  const traded = book.trades.reduce((sum, trades, row) => sum + (here(row) ? trades : 0), 0);
   if (layers.has("trades")) {
     let path = "";
     book.columns.forEach((column, row) => {
-      if (column < first || column >= last || !book.trades[row]) return;
-      traded += book.trades[row];
+      if (!here(row) || !book.trades[row]) return;
       if (!inside(book.low[row]) || !inside(book.high[row])) outside++;
       const at = x(column + 0.5);
       path += `M${at.toFixed(1)} ${(y(book.low[row]) + 1.5).toFixed(1)}V${(y(book.high[row]) - 1.5).toFixed(1)}`;
@@ -114,10 +115,11 @@ function drawBook(place, book, session, layers, range, note) {
   if (layers.has("depth")) heat(place, state, { first, last, x, y, width, height, plot, tick: book.tick });
   const thinned = book.ordersTotal > book.orders.length
     ? ` ${whole(book.orders.length)} of ${whole(book.ordersTotal)} orders are drawn.` : "";
-  note.textContent = `Shares resting at the five best prices of each side, the stronger the colour the more; `
-    + `${whole(traded)} trades, `
-    + `${whole(book.ordersTotal)} orders of ours (▲ buy, ▼ sell).${thinned}`
-    + (outside ? ` ${whole(outside)} marks lie outside the prices shown.` : "")
+  const levels = state.bid.slice(first, last).concat(state.ask.slice(first, last)).some((each) => each && each.length);
+  note.textContent = (levels ? "Shares resting at the five best prices of each side, the stronger the colour the more"
+    : "No level of the book is known here") + `; ${counted(traded, "trade")}, `
+    + `${counted(book.ordersTotal, "order")} of ours (▲ buy, ▼ sell).${thinned}`
+    + (outside ? ` ${counted(outside, "mark")} outside the prices shown.` : "")
     + " All of it is what the hardware said. Drag over the chart to look closer.";
   return { area, columnAt };
 }
@@ -131,7 +133,7 @@ function describe(book, state, session, column, first, last) {
   }
   if (row >= 0) {
     if (book.columns[row] === column && book.trades[row]) {
-      lines.push(`${whole(book.trades[row])} trades, ${whole(book.volume[row])} shares`);
+      lines.push(`${counted(book.trades[row], "trade")}, ${counted(book.volume[row], "share")}`);
     }
     for (const name of AVERAGES) {
       if (book[name][row] !== null) lines.push(`${name.toUpperCase()} ${(book[name][row] / 10000).toFixed(4)}`);
@@ -194,7 +196,7 @@ function orderBook(shown) {
   let range = null;
   const drawing = chart(place, () => {
     const book = shown.books.find((each) => each.stock === choice.value);
-    const made = drawBook(place, book, shown.throughput, layers, range, note);
+    const made = drawBook(place, book, shown.session, layers, range, note);
     if (made) zoom(made, (picked) => { range = picked; whole.hidden = false; drawing.again(); });
   });
   for (const [name, label, kind, colour] of LAYERS) {

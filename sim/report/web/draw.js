@@ -64,6 +64,7 @@ function decades(low, high) {
 }
 
 const whole = (value) => Math.round(value).toLocaleString("en-US");
+const counted = (value, noun) => `${whole(value)} ${noun}${value === 1 ? "" : "s"}`;
 
 function short(value) {
   for (const [size, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -84,12 +85,16 @@ const dollars = (price) => (price / 10000).toLocaleString("en-US", {
 
 // Times under an axis that runs with columns: as many as fit, each at its own column.
 function timeAxis(svg, times, x, first, last, y, width) {
-  const count = Math.min(last - first, Math.max(2, Math.floor(width / 118)));
-  const columns = Array.from({ length: count }, (_, i) =>
-    count > 1 ? Math.round(first + i * (last - 1 - first) / (count - 1)) : first);
-  const distinct = new Set(columns.map((column) => times[column])).size;
-  const digits = [0, 1, 2, 3, 6].find((some) =>
-    new Set(columns.map((column) => clock(times[column], some))).size >= distinct) ?? 9;
+  let columns, digits;
+  for (digits of [0, 1, 2, 3, 6, 9]) {
+    const label = 7 * (8 + (digits ? digits + 1 : 0));
+    const count = Math.min(last - first, Math.max(2, Math.floor(width / (1.5 * label + 14))));
+    columns = Array.from({ length: count }, (_, i) =>
+      count > 1 ? Math.round(first + i * (last - 1 - first) / (count - 1)) : first);
+    const said = new Set(columns.map((column) => clock(times[column], digits)));
+    if (said.size >= new Set(columns.map((column) => times[column])).size) break;
+  }
+  const count = columns.length;
   columns.forEach((column, i) => {
     const at = x(column), anchor = i === 0 ? "start" : i === count - 1 ? "end" : "middle";
     svg.append(node("line", { x1: at, x2: at, y1: y, y2: y + 4, class: "axis" }),

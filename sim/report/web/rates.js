@@ -41,7 +41,7 @@ function rates(place, shown) {
     follow(area, (px) => {
       const i = Math.floor((px - left) / (right - left) * count);
       if (i < 0 || i >= count) return null;
-      return [clock(shown.times[i], 6), `messages from ${whole(i * shown.width)}`,
+      return [clock(shown.times[i], 6), `messages from number ${whole(i * shown.width)}`,
         ...LINES.map(([name, said]) =>
           `${said}: ${shown[name][i] === null ? "–" : short(shown[name][i])}/s`).reverse()];
     });
@@ -71,7 +71,7 @@ function decided(place, shown) {
     const area = node("rect", { x: left, y: 0, width: right - left, height, fill: "transparent" });
     follow(area, (px) => {
       const i = Math.floor((px - left) / (right - left) * count);
-      return i < 0 || i >= count ? null : [clock(shown.times[i], 6), `${whole(shown.orders[i])} orders sent`,
+      return i < 0 || i >= count ? null : [clock(shown.times[i], 6), `${counted(shown.orders[i], "order")} sent`,
         `${whole(shown.refusals[i])} refused`];
     });
     svg.append(area);

@@ -153,6 +153,17 @@ def test_a_run_without_messages_says_so(browser, tmp_path):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_a_short_run_is_legible_too(browser, tmp_path):
+    """Labels of microseconds are longer, and an average of one message says nothing."""
+    saved.run(tmp_path, messages=1500)
+    write(SavedRun(tmp_path), tmp_path / "report.html")
+    for width in WIDTHS:
+        with opened(browser, tmp_path / "report.html", width=width) as (page, said):
+            wrong = [fault for fault in faults(page, width) if not re.match("#.*, not |heat map", fault)]
+            assert said == [] and wrong == []
+            assert re.search(r"(1[6-9]|[2-9]\d) messages to a column", page.locator("#throughput").inner_text())
+
+
 def test_an_exceeded_budget_is_red(good, browser, tmp_path):
     rows = [row | {"budget_ns": 3.0, "exceeded": True} if row["stage"] == "book" else row
             for row in good.summary["latency"]]
