@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from sim import replay
+from sim import cli, replay
 from sim.report.page import write
 from sim.report.saved import SavedRun
 from tests.sim.export import saved
@@ -243,3 +243,14 @@ def test_a_page_with_faults_is_not_photographed(good, browser, tmp_path):
     page.write_text(_page(good).read_text().replace("</body>", "<script>nowhere()</script></body>"))
     with pytest.raises(ValueError, match="nowhere is not defined"):
         screenshot.photograph(browser, page, tmp_path / "report.png")
+
+
+@pytest.mark.campaign
+def test_the_report_of_make_demo(browser, tmp_path):
+    out = tmp_path / "demo"
+    assert cli.run(["demo", "-o", str(out)]) == 0
+    assert cli.run(["report", str(out)]) == 0
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            with opened(browser, out / "report.html", width=width, scheme=scheme) as (page, said):
+                assert said == [] and faults(page, width) == []
