@@ -8,7 +8,8 @@ ARGS   ?=
 .NOTPARALLEL:
 
 # Command (or C header), and the Debian package that brings it.
-COMMANDS := iverilog:iverilog tshark:tshark g++:g++ make:make perl:perl git:git ccache:ccache ip:iproute2
+COMMANDS := iverilog:iverilog tshark:tshark g++:g++ make:make perl:perl git:git ccache:ccache ip:iproute2 \
+            chromium:chromium
 HEADERS  := lz4.h:liblz4-dev zlib.h:zlib1g-dev
 
 help: ## Show this list.
@@ -30,6 +31,10 @@ referees: system .venv .venv/quickfix ## Have quickfix and tshark judge what the
 bench: system .venv ## Fill the order table until it is full, and send the book a message in every cycle.
 	@.venv/bin/tickwire fill $(ARGS)
 	@.venv/bin/tickwire rate $(ARGS)
+
+screenshot: demo ## Run the demo and photograph the top of its report: docs/report.png.
+	@.venv/bin/tickwire report build/demo
+	@.venv/bin/python -m tests.sim.report.screenshot build/demo/report.html docs/report.png
 
 lint: .venv ## Check the Python style.
 	@.venv/bin/ruff check .
@@ -80,4 +85,4 @@ define install
   } >build/apt.log 2>&1 || { tail -n 20 build/apt.log; exit 1; }; }
 endef
 
-.PHONY: help demo test campaign referees bench lint clean .venv system
+.PHONY: help demo test campaign referees bench screenshot lint clean .venv system

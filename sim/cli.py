@@ -11,7 +11,7 @@ import typer
 from spec import config
 from spec.config import ConfigError, Design
 
-from . import console
+from . import console, saved_runs
 from .console import output
 from .exchange.command import exchange
 from .inputs import InputError
@@ -42,6 +42,9 @@ _OUT = typer.Option("--out", "-o", metavar="DIR", help="Where orders.pcap, run.j
 _WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference or order.")
 _ENGINE = typer.Option("--engine", metavar="ENGINE", help="What the hardware runs in: native (compiled, fast), "
                        "cocotb-verilator or cocotb-icarus (no waveforms). The records are the same.")
+_BUDGET = typer.Option("--budget", metavar="STAGE=NS", help="Fail with exit code 3 if the stage takes longer, in place "
+                       "of the design's budget. May be given several times.")
+_PER_MESSAGE = typer.Option("--per-message", help="Keep the latency of every message in every stage: messages.parquet.")
 _SHARE = typer.Option("--share", min=0.01, max=0.99, help="Of the order flow on the design's symbols.")
 
 
@@ -50,16 +53,33 @@ def load(design: str) -> Design:
     return config.load(design) if design.endswith(".toml") or "/" in design else config.preset(design)
 
 
-def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None, engine: str) -> None:
+def _budgets(design: Design, said: list[str] | None) -> config.Budgets:
+    """The design's budgets with those of the command line."""
+    stages, budgets = config.Budgets.model_fields, design.budgets.model_dump()
+    for each in said or []:
+        stage, _, ns = each.partition("=")
+        try:
+            budgets[stage] = float(ns)
+        except ValueError:
+            budgets[stage] = 0.0
+        if stage not in stages or not 0 < budgets[stage] < float("inf"):
+            raise ConfigError(f"--budget: must be STAGE=NS with a stage of {', '.join(stages)} and ns above 0, "
+                              f"not {each!r}")
+    return config.Budgets(**budgets)
+
+
+def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None, engine: str,
+            budget: list[str] | None, per_message: bool) -> None:
     """Replay, print, and exit with the verdict."""
     from . import replay, report
     from .engine import ENGINES, NATIVE
 
+    budgets = _budgets(design, budget)
     if engine not in ENGINES:
         raise ConfigError(f"--engine: one of {', '.join(ENGINES)}, not {engine!r}")
     with console.progress(total) as show:
         run = replay.run(design, frames, out=out, waves=waves and engine == NATIVE, engine=engine,
-                         progress=lambda p: show(p.phase, p.messages))
+                         budgets=budgets, per_message=per_message, progress=lambda p: show(p.phase, p.messages))
     report.print_run(run, output)
     raise typer.Exit(_verdict(run))
 
@@ -70,6 +90,10 @@ def _verdict(run) -> int:
         return console.DIFFERENT
     if run.input_error:
         return console.fail(run.input_error)
+    if run.exceeded:
+        for row in run.exceeded:
+            print(f"tickwire: {row.name}: up to {row.ns(row.maximum):.1f} ns, {row.maximum} cycles; its budget is "
+                  f"{row.budget_ns:g} ns", file=sys.stderr)
     return console.SUCCESS if run.passed else console.TOO_SLOW
 
 
@@ -92,6 +116,8 @@ def demo(
     waves: Annotated[bool, _WAVES] = True,
     share: Annotated[float, _SHARE] = 0.6,
     engine: Annotated[str, _ENGINE] = "native",
+    budget: Annotated[list[str] | None, _BUDGET] = None,
+    per_message: Annotated[bool, _PER_MESSAGE] = False,
 ) -> None:
     """Send a generated market session through the hardware and compare it with the model.
 
@@ -103,13 +129,14 @@ def demo(
       tickwire demo
       tickwire demo --messages 1000000 --seed 7
       tickwire demo --design u280 --no-waves
+      tickwire demo --budget book=20 --budget tick_to_trade=50
     """
     from .framing import as_file, frames
 
     chosen = load(design)
     session = _session(chosen, messages, seed, share)
     _replay(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out, waves=waves,
-            total=messages, engine=engine)
+            total=messages, engine=engine, budget=budget, per_message=per_message)
 
 
 @command
@@ -125,6 +152,8 @@ def replay(
     out: Annotated[Path, _OUT] = Path("build/replay"),
     waves: Annotated[bool, _WAVES] = False,
     engine: Annotated[str, _ENGINE] = "native",
+    budget: Annotated[list[str] | None, _BUDGET] = None,
+    per_message: Annotated[bool, _PER_MESSAGE] = False,
 ) -> None:
     """Send recorded market data through the hardware and compare it with the model.
 
@@ -144,7 +173,7 @@ def replay(
 
     chosen, total = _fitted(load(design), files, symbols, limit)
     _replay(chosen, input_frames(files, design=chosen, seed=seed, limit=limit), out=out, waves=waves, total=total,
-            engine=engine)
+            engine=engine, budget=budget, per_message=per_message)
 
 
 def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -> tuple[Design, int | None]:
@@ -172,6 +201,10 @@ def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -
     scanned = "" if found.whole else f", from the first {found.messages:,} messages"
     output.print(f"Symbols{scanned}: {names}")
     return design, found.messages if found.whole else limit
+
+
+command(saved_runs.report)
+command(saved_runs.export)
 
 
 @command

@@ -27,6 +27,7 @@ from .compare import TX, Comparison, Expected
 from .differences import Places
 from .engine import Batch, Capture, OrderFrame, Stream
 from .engine.unpack import part
+from .export.keeper import Keeper
 from .latency import Latency
 from .octets import Frame
 from .order_frames import segment
@@ -58,14 +59,17 @@ class Follower:
     model
         As ``golden_model.core.Core``.
     result
-        Its ``paths`` has ``orders``, where order frames are written to.
+        Its ``paths`` has ``orders``, where order frames are written to, and what is kept beside them.
+    per_message
+        Whether every message's latency is kept.
     """
 
-    def __init__(self, design: Design, model, result: Run):
+    def __init__(self, design: Design, model, result: Run, *, per_message: bool = False):
         self.model, self.result = model, result
         self.places = Places()
         self.comparison = Comparison(self.places, acknowledgment=self._acknowledgment)
         self.latency = Latency(design)
+        self.keeper = Keeper(design, result.paths["orders"].parent, self.latency, per_message=per_message)
         self.events = book_events.Events(design, model.events)
         self._period_ns = design.core.period_ns
         self._heard: deque[tuple[list[Frame], list[bytes], Batch, Capture]] = deque()  # what the model has not seen
@@ -118,7 +122,7 @@ class Follower:
                 self.model.session_frame(answer)
         nothing, expected = np.empty(0, np.int64), Expected.of([self.model.settle()])
         for _, got in tail:
-            self._meet(got, expected, nothing, nothing, nothing)
+            self._meet(got, expected, nothing, nothing, nothing, nothing)
             expected = Expected()
         for window, cycle, fault in self.events.unlawful:
             self.comparison.unlawful(window, cycle, fault)
@@ -127,6 +131,9 @@ class Follower:
         result.expected_counters = {stage: dict(counters) for stage, counters in self.model.counters.items()}
         comparison.finish(result.counters, result.expected_counters, held_back=held_back)
         self.pcap.__exit__()
+        self.keeper.close()
+        result.queue = self.keeper.orders.queue
+        result.peaks = {name: peak.highest for name, peak in self.keeper.throughput.peaks.items()}
         result.last_orders = list(self._last)
         result.refusals = result.counters["risk"]["refused"]
         result.compared = comparison.compared
@@ -178,7 +185,10 @@ class Follower:
 
     def _place(self, frames: list[Frame], batch: Batch, got: Capture, expected: Expected, counts: list[int],
                last_octets: list[int]):
-        """Note where each message of the batch stood. Returns their numbers and the cycles of first and last octet."""
+        """Note where each message of the batch stood.
+
+        Returns their numbers, and the cycles of their frame's first octet, of their own first and of their last.
+        """
         messages = expected.streams["messages"]
         of, last = np.repeat(np.arange(len(frames)), counts), np.array(last_octets, np.int64)
         lengths = _LENGTHS[np.fromiter((message.octets & 0xFF for message in messages), np.int64, len(messages))]
@@ -189,10 +199,13 @@ class Follower:
         offsets = np.array([frame.offset for frame in frames], np.int64)[of]
         times = np.array([frame.time_ns for frame in frames], np.int64)[of]
         self.places.extend_columns(of + self.result.frames, first, offsets + first, eot, times)
-        return np.fromiter((message.message for message in messages), np.int64, len(messages)), som, eot
+        numbers = np.fromiter((message.message for message in messages), np.int64, len(messages))
+        return numbers, accepted[first_beats[of]], som, eot
 
-    def _meet(self, got: Capture, expected: Expected, messages: np.ndarray, som: np.ndarray, eot: np.ndarray) -> None:
+    def _meet(self, got: Capture, expected: Expected, messages: np.ndarray, arrived: np.ndarray, som: np.ndarray,
+              eot: np.ndarray) -> None:
         self.comparison.add(got, expected)
+        self.keeper.batch(got, messages, arrived)
         self._note_orders(self.latency.add(got, messages, som, eot), got)
         self._note_symbols(got)
         types = part(got.streams["messages"].record, got.streams["messages"].words, "octets", bits=8).astype(np.int64)
@@ -210,15 +223,18 @@ class Follower:
         decisions = got.streams["decisions"]
         approved = decisions[part(DECISION, decisions.words, "refusals") == 0]
         self._approved.extend(DECISION.tuple(*row) for row in approved.rows)
+        left = []
         for message, cycles, frame in measured:
             place = self.places.get(message)
             stamp = (place.time_ns if place else 0) + round(cycles * self._period_ns)
             self.pcap.write(frame.octets, max(0, stamp))
-            order = Order(message, frame.offered, cycles, stamp, frame.octets, self._approved.popleft())
+            order = Order(message, frame.offered, cycles, stamp, frame.octets, self._approved.popleft(), place)
+            left.append((order, frame.last))
             if len(self.result.first_orders) < _KEPT_ORDERS:
                 self.result.first_orders.append(order)
             else:
                 self._last.append(order)
+        self.keeper.left(left)
         self.result.orders += len(measured)
 
     def _note_symbols(self, got: Capture) -> None:
@@ -318,7 +334,7 @@ def _serve(connection, other_end, follower: Follower) -> None:
 #: Of ``Run``, what a follower fills in.
 _FILLED = ("frames", "messages", "symbols", "compared", "counters", "expected_counters", "orders", "first_orders",
            "last_orders", "refusals", "differences", "differences_by_stream", "kept_differences", "first_difference",
-           "latency", "tick_to_trade", "jitter", "broken_latency", "split_frames")
+           "latency", "tick_to_trade", "jitter", "broken_latency", "split_frames", "queue", "peaks")
 
 
 _RECORDS = (*RECORDS, *REQUESTS)

@@ -9,6 +9,7 @@ else is jitter.
 """
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,8 +47,8 @@ def carries_payload(frame: OrderFrame) -> bool:
 class Histogram:
     """Whole numbers of cycles, counted: exact percentiles in memory that does not grow with the session."""
 
-    def __init__(self):
-        self.counts: dict[int, int] = {}
+    def __init__(self, counts: dict[int, int] | None = None):
+        self.counts: dict[int, int] = counts or {}
 
     def add(self, cycles: np.ndarray) -> None:
         for value, count in zip(*(part.tolist() for part in np.unique(cycles, return_counts=True)), strict=True):
@@ -77,7 +78,9 @@ class Row:
     count: int
     minimum: int
     median: int
+    p90: int
     p99: int
+    p999: int  #: 99.9 %
     maximum: int
     budget_ns: float | None
     period_ns: float
@@ -102,7 +105,7 @@ class Jitter:
         return f"message {self.message}: order frame expected at cycle {self.expected}, began at cycle {self.got}"
 
 
-class _Trail:
+class Trail:
     """Message number -> cycle of the last records of one stream; both increase."""
 
     def __init__(self):
@@ -180,6 +183,8 @@ class Latency:
         The first orders that break it; ``broken`` counts all.
     split : int
         Order frames, and none else, whose beats did not follow one another although TX was ready.
+    each : Callable | None
+        Given (stage, messages, cycles at which their records left it, latencies) of all that is measured per stage.
     """
 
     design: Design
@@ -188,13 +193,14 @@ class Latency:
     jitter: list[Jitter] = field(default_factory=list)
     broken: int = 0
     split: int = 0
+    each: Callable[[str, np.ndarray, np.ndarray, np.ndarray], None] | None = None
 
     def __post_init__(self):
         self.histograms = {name: Histogram() for name, *_ in STAGES}
         self._depths = DepthDelay()
         self.histograms |= {name: Histogram() for name in (TRANSMIT, TICK_TO_TRADE, FIRST_TO_FIRST, WAIT)}
         self.histograms[DEPTH] = self._depths.histogram
-        self._trails = {name: _Trail() for name in ("eot", "som", *_STREAMS)}
+        self._trails = {name: Trail() for name in ("eot", "som", *_STREAMS)}
         self._on_the_way: deque[_Ordered] = deque()
         self._wire_free = 0  # first edge at which the wire is idle again
 
@@ -213,7 +219,10 @@ class Latency:
             self._trails[stream].extend(numbers[stream], records.cycles)
         for name, begin, end, _ in STAGES:
             begun, found = self._trails[begin].find(numbers[end])
-            self.histograms[name].add((got.streams[end].cycles.astype(np.int64) - begun)[found])
+            cycles = got.streams[end].cycles.astype(np.int64)
+            self.histograms[name].add((cycles - begun)[found])
+            if self.each:
+                self.each(name, numbers[end][found], cycles[found], (cycles - begun)[found])
         self._depths.add(got.streams["updates"], got.streams["depths"])
         orders = numbers["orders"]
         (eots, known), (soms, _) = self._trails["eot"].find(orders), self._trails["som"].find(orders)
@@ -228,6 +237,10 @@ class Latency:
                 left.append((order.message, self._leave(order, frame), frame))
             self._wire_free = frame.last + 1
         return left
+
+    def cycles(self, stream: str, messages: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(cycles, found) of the records of recent ``messages``. ``stream`` may be ``som`` or ``eot``, too."""
+        return self._trails[stream].find(messages)
 
     def _leave(self, order: _Ordered, frame: OrderFrame) -> int:
         sof, free = frame.offered, self._wire_free
@@ -257,7 +270,7 @@ class Latency:
         budgets = {name: budget for name, *_, budget in STAGES}
         budgets |= {TRANSMIT: "transmit", TICK_TO_TRADE: "tick_to_trade"}
         return [
-            Row(name, len(cycles), *(cycles.percentile(p) for p in (0, 50, 99, 100)),
+            Row(name, len(cycles), *(cycles.percentile(p) for p in (0, 50, 90, 99, 99.9, 100)),
                 getattr(self.design.budgets, budgets[name]) if budgets.get(name) else None,
                 self.design.core.period_ns)
             for name, cycles in self.histograms.items() if len(cycles)

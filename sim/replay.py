@@ -12,10 +12,11 @@ from itertools import islice
 from pathlib import Path
 
 from golden_model.core import Core
-from spec.config import Design
+from spec.config import Budgets, Design
 
 from . import build
 from .engine import NATIVE, Batch, Capture, Engine, RemoteEngine, start
+from .export import keeper
 from .flight_recorder import FlightRecorder
 from .follower import Follower, Remote
 from .inputs import Frame, InputError
@@ -33,14 +34,16 @@ _AHEAD = 4  #: batches that hardware may be ahead of the model
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
         progress: Callable[[Progress], None] | None = None, gap: int = WIRE_GAP,
         build_dir: Path = Path("build/native"), library: Path | None = None, model=None, venue=None,
-        engine: str = NATIVE) -> Run:
+        engine: str = NATIVE, per_message: bool = False,
+        budgets: Budgets | None = None) -> Run:
     """Replay ``frames`` through the core of ``design`` and its golden model.
 
     Parameters
     ----------
     out
-        Directory for ``orders.pcap``, ``run.json`` and ``wave.fst`` (``wave.vcd``
-        where FST's headers are missing).
+        Directory for ``orders.pcap``, ``run.json``, the tables of
+        ``export.keeper`` and ``wave.fst`` (``wave.vcd`` where FST's headers
+        are missing).
     waves
         Record the waveform around the first difference, or without one around the first order.
     progress
@@ -53,13 +56,18 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         In place of the core and model of ``design``, and of the venue that answers.
     engine
         One of ``engine.ENGINES``. Others than the native one have no waveforms here.
+    per_message
+        Keep the latency of every message in every stage, too: ``messages.parquet``.
+    budgets
+        In place of the design's. The hardware does not depend on them.
 
     An ``InputError`` from ``frames`` ends the replay, not the run: see ``Run.input_error``.
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     say = progress or (lambda _: None)
-    result = Run(design)
+    measured = design.model_copy(update={"budgets": budgets}) if budgets else design
+    result = Run(measured)
     if library is None:
         say(Progress("generating Verilog"))
         result.paths["verilog"] = verilog = build.cached_verilog("core", design)
@@ -67,7 +75,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         core = start(engine, verilog, build_dir, waves=waves)
     else:
         core = Engine(library)
-    replay = _Replay(design, core, model or Core(design), venue or Venue(design), result, out, waves)
+    replay = _Replay(measured, core, model or Core(design), venue or Venue(design), result, out, waves,
+                     per_message)
     began = time.monotonic()
     with replay:
         for batch in _batches(frames, result):
@@ -98,15 +107,18 @@ class _Replay:
     """One run in progress. A context manager."""
 
     def __init__(self, design: Design, core: Engine | RemoteEngine, model, venue, result: Run, out: Path,
-                 waves: bool):
+                 waves: bool, per_message: bool):
         self.core, self.venue, self.result = core, venue, result
         result.paths["orders"] = out / "orders.pcap"
+        if per_message:
+            result.paths["per_message"] = out / keeper.PER_MESSAGE
         result.symbols = [SymbolState(symbol.stock) for symbol in design.symbols]
         self.recorder = FlightRecorder(out / f"wave.{core.wave_format}") if waves else None
         self._aimed_at: str = ""
         self.messages = 0  #: that hardware has delivered
         # Waveforms are of cycles that the recorder still has.
-        self.follower = Remote(Follower(design, model, result), ahead=1 if waves else _AHEAD)
+        self.follower = Remote(Follower(design, model, result, per_message=per_message),
+                               ahead=1 if waves else _AHEAD)
         self.hardware = ThreadPoolExecutor(1, "hardware")
         self._running = None  # what hardware is at: the batch and the future of its capture
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from spec.config import Design
 
-from .differences import Difference
+from .differences import Difference, Place
 from .latency import Jitter, Row
 
 
@@ -29,6 +29,7 @@ class Order:
     time_ns: int  #: of the frame that triggered it, plus tick to trade
     octets: bytes  #: of the frame
     decision: tuple  #: spec.records.DECISION that it carries out
+    place: Place | None = None  #: of the message
 
 
 @dataclass
@@ -69,6 +70,8 @@ class Run:
     jitter: list[Jitter] = field(default_factory=list)
     broken_latency: int = 0  #: orders that did not leave when they must
     split_frames: int = 0
+    queue: dict[int, int] = field(default_factory=dict)  #: orders still before the wire at an approval -> how often
+    peaks: dict[str, int] = field(default_factory=dict)  #: most messages in a window of export.throughput.WINDOWS
     input_error: str = ""  #: the input was damaged from here on; what was good was replayed
     paths: dict[str, Path] = field(default_factory=dict)
     wave_cycles: tuple[int, int] | None = None

@@ -1,6 +1,5 @@
-"""A run as tables on a console of 100 columns, and as JSON."""
+"""A run as tables on a console of 100 columns."""
 
-import json
 from pathlib import Path
 
 from rich import box
@@ -9,14 +8,14 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from sim.compare import TX
+from sim.differences import Difference
+from sim.latency import Histogram
+from sim.run import Order, Run, SymbolState
 from spec import itch
 from spec.counters import COUNTERS
 from spec.fixed_point import FRACTION_BITS
 from spec.records import Side
-
-from .compare import TX
-from .differences import Difference
-from .run import Order, Run, SymbolState
 
 WIDTH = 100
 _SYMBOLS = 20  #: shown
@@ -24,7 +23,7 @@ _DIFFERENCES = 10  #: shown
 _NONE = "–"
 _DAY_NS = 86_400_000_000_000
 #: Counters of what goes well; all others count what was dropped, refused or flagged.
-_NORMAL = {
+NORMAL = {
     "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"},
     "book": {"updates", "filtered", "loads", "vouched", "windows", "depths"},
     "indicators": {"samples", "prints", "breaks"}, "strategy": {"intents", "suppressed_cooldown", "requests"},
@@ -45,7 +44,7 @@ def _average(known: int, value: int) -> str:
     return f"{value / (10_000 << FRACTION_BITS):,.4f}" if known else _NONE
 
 
-def _clock(ns: int) -> str:
+def clock(ns: int) -> str:
     seconds, rest = divmod(ns % _DAY_NS, 1_000_000_000)
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:09}"
 
@@ -105,7 +104,7 @@ def _symbols(run: Run) -> Table:
     return table
 
 
-def _side(decision) -> str:
+def side(decision) -> str:
     return "buy" if decision.side == Side.BUY else "short" if decision.short else "sell"
 
 
@@ -115,7 +114,7 @@ def _orders(run: Run) -> Table:
 
     def add(order: Order) -> None:
         said = order.decision
-        table.add_row(_clock(order.time_ns), _side(said), run.symbols[said.symbol].stock, f"{said.quantity:,}",
+        table.add_row(clock(order.time_ns), side(said), run.symbols[said.symbol].stock, f"{said.quantity:,}",
                       dollars(said.price), f"{said.user_ref_num}", f"{order.message:,}",
                       f"{order.tick_to_trade}")
 
@@ -130,19 +129,26 @@ def _orders(run: Run) -> Table:
 
 
 def _latency(run: Run) -> Group:
-    table = _table(f"Latency in cycles of {run.design.core.clock_mhz} MHz (the target clock; counted in simulation)",
-                   "stage", "records", "min", "median", "p99", "max", "max ns", "budget ns", "")
+    table = _table(f"Latency in cycles of {run.design.core.clock_mhz} MHz (the target clock; counted in simulation); "
+                   "budgets in ns", "stage", "records", "p50", "p90", "p99", "p99.9", "max", "max ns", "budget", "")
+    table.padding = (0, 1, 0, 0)
     for row in run.latency:
-        verdict = "" if row.budget_ns is None else "[red]exceeded[/]" if row.exceeded else "[green]holds[/]"
+        verdict = "" if row.budget_ns is None else "[red]over[/]" if row.exceeded else "[green]holds[/]"
         budget = "" if row.budget_ns is None else f"{row.budget_ns:g}"
-        table.add_row(row.name, f"{row.count:,}", *(f"{c:,}" for c in (row.minimum, row.median, row.p99, row.maximum)),
+        cycles = row.median, row.p90, row.p99, row.p999, row.maximum
+        table.add_row(row.name, f"{row.count:,}", *(f"{c:,}" for c in cycles),
                       f"{row.ns(row.maximum):.1f}", budget, verdict)
     if run.tick_to_trade is None:
         return Group(table)
     law = Text(f"Every order left {run.tick_to_trade} cycles after its message, or at the next cycle of a busy wire.")
     if run.broken_latency:
         law = Text(f"{run.broken_latency:,} orders did not leave when they must: {run.jitter[0]}", style="bold red")
-    return Group(table, law)
+    if not run.queue:
+        return Group(table, law)
+    queue = Histogram(run.queue)
+    waiting = Text(f"Orders still before the wire when another was approved: p50 {queue.percentile(50)}, "
+                   f"p99 {queue.percentile(99)}, max {queue.percentile(100)}.")
+    return Group(table, law, waiting)
 
 
 def _counters(run: Run) -> Table:
@@ -153,7 +159,7 @@ def _counters(run: Run) -> Table:
         shown = stage
         for name, what in names.items():
             if count := run.counters[stage][name]:
-                table.add_row(shown, name, f"{count:,}", what, style=None if name in _NORMAL[stage] else "yellow")
+                table.add_row(shown, name, f"{count:,}", what, style=None if name in NORMAL[stage] else "yellow")
                 shown = ""
     return table
 
@@ -218,7 +224,7 @@ def _verdict(run: Run) -> Text:
     return Text("FAILED: " + "; ".join(why), style="bold red")
 
 
-def _here(path: Path) -> Path:
+def here(path: Path) -> Path:
     """As it is reached from the current folder, if it lies below."""
     return path.relative_to(Path.cwd()) if path.is_absolute() and path.is_relative_to(Path.cwd()) else path
 
@@ -228,10 +234,12 @@ def print_run(run: Run, console: Console | None = None) -> None:
     console = console or Console()
     paths = Table.grid(padding=(0, 2))
     for name, path in run.paths.items():
-        where = f"{_here(path)}"
+        where = f"{here(path)}"
         if name == "waveform":
             where += f"  (cycles {run.wave_cycles[0]:,} to {run.wave_cycles[1]:,}; cycle c is at c ns)"
-        paths.add_row(Text(name, style="dim"), Text(where))
+        paths.add_row(Text(name.replace("_", " "), style="dim"), Text(where))
+    if "run" in run.paths:
+        paths.add_row(Text("page", style="dim"), Text(f"tickwire report {here(run.paths['run']).parent}"))
     parts = [_summary(run), Text()]
     if run.messages:
         parts += [_messages(run), _symbols(run)]
@@ -241,46 +249,3 @@ def print_run(run: Run, console: Console | None = None) -> None:
     parts += [Text(), _verdict(run)]
     for part in parts:
         console.print(part, width=min(console.width, WIDTH), soft_wrap=isinstance(part, Table) and part is paths)
-
-
-def _difference_json(difference: Difference) -> dict:
-    place = difference.place
-    return {
-        "kind": difference.kind, "stage": difference.stage, "stream": difference.stream, "field": difference.field,
-        "message": difference.message, "cycle": difference.cycle,
-        "frame": place and place.frame, "octet": place and place.octet, "offset": place and place.offset,
-        **{side: value if isinstance(value := getattr(difference, side), int | str | None) else str(value)
-           for side in ("expected", "got")},
-    }
-
-
-def write_json(run: Run, path: Path) -> Path:
-    """The run as one JSON object. 64-bit integers are written exactly."""
-    def order(sent: Order) -> dict:
-        return {"message": sent.message, "cycle": sent.cycle, "tick_to_trade_cycles": sent.tick_to_trade,
-                "time_ns": sent.time_ns, "side": _side(sent.decision),
-                "symbol": run.symbols[sent.decision.symbol].stock,
-                **{name: getattr(sent.decision, name) for name in ("quantity", "price", "user_ref_num")}}
-
-    summary = {
-        "passed": run.passed, "frames": run.frames, "cycles": run.cycles, "seconds": round(run.seconds, 3),
-        "clock_mhz": run.design.core.clock_mhz,
-        "messages": dict(run.messages), "compared": run.compared,
-        "counters": run.counters, "expected_counters": run.expected_counters,
-        "symbols": [{"stock": state.stock, "updates": state.updates,
-                     **{name: row._asdict() for name in ("update", "indicator", "vwap")
-                        if (row := getattr(state, name))}} for state in run.symbols],
-        "orders": {"count": run.orders, "first": [order(o) for o in run.first_orders],
-                   "last": [order(o) for o in run.last_orders]},
-        "differences": {"count": run.differences, "by_stream": run.differences_by_stream,
-                        "first": run.first_difference and _difference_json(run.first_difference),
-                        "kept": [_difference_json(d) for d in run.kept_differences]},
-        "latency": [{"stage": row.name, "records": row.count, "min": row.minimum, "median": row.median,
-                     "p99": row.p99, "max": row.maximum, "max_ns": round(row.ns(row.maximum), 3),
-                     "budget_ns": row.budget_ns, "exceeded": row.exceeded} for row in run.latency],
-        "tick_to_trade_cycles": run.tick_to_trade, "jitter": run.broken_latency, "split_frames": run.split_frames,
-        "input_error": run.input_error or None,
-        "paths": {name: str(where) for name, where in run.paths.items()}, "wave_cycles": run.wave_cycles,
-    }
-    path.write_text(json.dumps(summary, indent=1) + "\n")
-    return path
