@@ -197,12 +197,12 @@ class LimitSequence(ExchangeSequence):
         yield self.request(price=0)
         yield self.request(symbol=len(exchange.design.symbols))
         yield self.request(action=Action.CANCEL, target=1 << 31)
-        for _ in range(8):
+        for rests in (300, _DECIDED) * 4:
             yield self.request(settle=_DECIDED)
             yield self.on_the_last(Action.REPLACE)
             yield self.request(settle=300)  # answered by then, more often than not
             yield self.on_the_last(Action.REPLACE)
-            yield self.request(settle=_DECIDED)
+            yield self.request(settle=rests)  # until it rests, if it does at all; or it is not answered yet
             yield self.on_the_last(Action.CANCEL)
         yield FrameItem(exchange.frame(exchange.message("Y", symbol, action="1")), gap=50)
         yield HostItem("symbol_limits", self.mine._replace(max_short=1 << 30))
@@ -223,7 +223,7 @@ class LimitSequence(ExchangeSequence):
             yield self.on_the_last(Action.REPLACE)
         yield HostItem("session_limits", self.all._replace(max_loss=1))
         fall = [exchange.message("P", symbol, side="B", shares=10, price=self.price + way * self.tick)
-                for way in (1, -1, 2, -2)]
+                for way in (1, -1, 200, -200)]
         yield FrameItem(exchange.frame(*fall, self.trade), gap=200)
         yield HostItem("kill", gap=200)
         yield self.request()
