@@ -26,11 +26,12 @@ campaign: system .venv ## Run the tests that take minutes: ten million messages,
 	@.venv/bin/pytest -n $(JOBS) -m campaign $(ARGS) tests
 
 referees: system .venv .venv/quickfix ## Have quickfix and tshark judge what the core sends, a million messages long.
-	@.venv/bin/pytest -n $(JOBS) -m referees $(ARGS) tests/referees
+	@.venv/bin/pytest -n $(JOBS) -m referees $(ARGS) tests/referees tests/sim/exchange/test_quickfix.py
 
-bench: system .venv ## Fill the order table until it is full, and send the book a message in every cycle.
-	@.venv/bin/tickwire fill $(ARGS)
-	@.venv/bin/tickwire rate $(ARGS)
+bench: system .venv ## Fill the order table, send the book a message in every cycle, compare the engines' speed.
+	@.venv/bin/tickwire fill
+	@.venv/bin/tickwire rate
+	@.venv/bin/tickwire bench $(ARGS)
 
 screenshot: demo ## Run the demo and photograph the top of its report: docs/report.png.
 	@.venv/bin/tickwire report build/demo

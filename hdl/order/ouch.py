@@ -16,12 +16,13 @@ _PACKET = soupbintcp.HEADER.length
 _ALL = 0  #: new intended size of an order that is cancelled (OUCH 5.0, section 2.3)
 
 
+_DIGIT, _LETTER = ord("0"), ord("A") - 10  #: what a hexadecimal digit is added to
 _CODES = {"O": Action.ENTER, "U": Action.REPLACE, "X": Action.CANCEL}
 
 
-def hexadecimal(nibble: Value) -> Value:
-    """The ASCII octet of one upper-case hexadecimal digit."""
-    return Mux(nibble < 10, C(ord("0"), 8) | nibble, ord("A") - 10 + nibble)[:8]
+def hexadecimal(nibble: Value, letter: Value) -> Value:
+    """The ASCII octet of one upper-case hexadecimal digit, of which is known whether it is a letter."""
+    return Mux(letter, _LETTER + nibble, C(_DIGIT, 8) | nibble)[:8]
 
 
 def _packet(kind: str, message: bytes = b"") -> bytes:
@@ -84,8 +85,11 @@ class Ouch(wiring.Component):
         m.d.comb += stock.addr.eq(decision.symbol)
 
         held, kind, action = Signal(layout(DECISION)), Signal(8), Signal(3)  # action: one-hot
+        letters = Signal(8)  # hexadecimal digits of the UserRefNum that are, the highest first
+        nibbles = [held.user_ref_num.word_select(i, 4) for i in reversed(range(8))]
         m.d.sync += [
             held.eq(decision), kind.eq(self.admin.type),
+            letters.eq(Cat(decision.user_ref_num.word_select(i, 4) >= 10 for i in reversed(range(8)))),
             action.eq(Mux(self.is_admin, 0, Cat(decision.action == each.value for each in Action))),
         ]
         values = {
@@ -96,7 +100,7 @@ class Ouch(wiring.Component):
             "symbol": stock.data.octets,
             "price": to_octets(held.price, 8),
             "cl_ord_id": Cat(C(0, 8 * prefix),
-                             *(hexadecimal(held.user_ref_num.word_select(i, 4)) for i in reversed(range(8)))),
+                             *map(hexadecimal, nibbles, letters)),
         }
         octets = C(0, 8 * self.octets)
         for code, each in _CODES.items():
@@ -104,7 +108,7 @@ class Ouch(wiring.Component):
             if each is Action.CANCEL:
                 fields = {"user_ref_num": values["original_user_ref_num"]}
             octets = octets | Mux(action[each.value], self._filled(each, ouch.CLIENT[code], fields), 0)
-        self._add_up(m, held, kind, action, values["side"], stock.data.sum)
+        self._add_up(m, held, kind, action, values["side"], stock.data.sum, nibbles, letters)
         admin = Cat(C(0, 8), C(1, 8), kind)  # no message: length 1
         m.d.comb += [
             self.payload.eq(Mux(action.any(), octets, admin)),
@@ -113,7 +117,7 @@ class Ouch(wiring.Component):
         ]
         return m
 
-    def _add_up(self, m, held, kind, action, side, stock_sum) -> None:
+    def _add_up(self, m, held, kind, action, side, stock_sum, nibbles, letters) -> None:
         """The sum, field by field: what stands at an odd place has the octets of its words exchanged."""
         def registered(value, name) -> Signal:
             signal = Signal(len(value), name=name)
@@ -144,8 +148,10 @@ class Ouch(wiring.Component):
         enters = action[Action.ENTER.value]
         assert not (_PACKET + ouch.CLIENT["O"]["side"].offset) % 2 and not soupbintcp.HEADER["type"].offset % 2
         character = Mux(enters, side, Mux(action.any(), 0, kind))
-        digits = [hexadecimal(held.user_ref_num.word_select(i, 4)) for i in reversed(range(8))]
-        first, second = (registered(add(m, digits[i::2], f"digits_{i}"), f"digits_sum_{i}") for i in range(2))
+        # What four digits are on top of their values depends only on how many letters there are.
+        above = Array(C(4 * _DIGIT + (_LETTER - _DIGIT) * four.bit_count(), 8) for four in range(16))
+        first, second = (registered(add(m, [*nibbles[i::2], above[letters[i::2]]], f"digits_{i}"), f"digits_sum_{i}")
+                         for i in range(2))
         even, odd = (registered(at, f"digits_{name}") for at, name in zip(
             where("cl_ord_id", skip=len(self._design.order.cl_ord_id_prefix)), ("even", "odd"), strict=True))
         high, low = Mux(even, first, Mux(odd, second, 0)), Mux(even, second, Mux(odd, first, 0))
