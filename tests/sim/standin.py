@@ -32,8 +32,8 @@ FRAME = 27  #: octets of an order frame
 QUEUE = 64
 WINDOW = 16_000  #: both bounds of every window: lawful with either tick, and empty
 #: What an E makes: stream -> the field that has the price, or as much of it as it holds.
-MOMENTS = {"symbol_limits_set": "max_gross", "session_limits_set": "max_loss", "kills": "causes", "positions": "position",
-           "sessions": "ts_recent"}
+MOMENTS = {"symbol_limits_set": "max_gross", "session_limits_set": "max_loss", "kills": "causes",
+           "positions": "position", "sessions": "ts_recent"}
 DIRECTORY = Path("build/native")
 
 
