@@ -25,7 +25,8 @@ class KillSwitch(wiring.Component):
     others : In(8)
         Causes in this cycle.
     release : In(1)
-        Ends all of them, when nothing else is to be done; if something new happens before that, it ends none.
+        Ends all of them, when nothing else is to be done; if something new happens in its cycle or before that, it
+        ends none.
     causes : Out(8)
         Those that are up.
     released : Out(1)
@@ -53,10 +54,10 @@ class KillSwitch(wiring.Component):
             m.d.comb += chosen.eq(fresh)
         with m.Else():
             m.d.comb += chosen.eq(pending & (~pending + 1))  # the lowest
-        # What comes after the word to release is not what the host knew of. A loss that goes on is.
+        # What comes with the word to release, or after it, is not what the host knew of. A loss that goes on is.
         news = self.of_reply | self.others & ~((waiting | self.causes) & Cause.LOSS.value)
         m.d.comb += [
-            asked.eq(releasing & ~news.any() | self.release),
+            asked.eq((releasing | self.release) & ~news.any()),
             self.released.eq(asked & ~chosen.any() & ~self.of_reply.any()),
         ]
         m.d.sync += [

@@ -33,11 +33,11 @@ def killed(inductive: bool = True) -> Subject:
         m.d.sync += ago.eq(ago + 1)
 
     engaged = Signal()
-    loses = loss.exceeded & (ago == _LONG)
-    with m.If(released):
-        m.d.sync += engaged.eq(0)
-    with m.Elif(core.kill | session.session_lost | replies.cause.any() | loses):
+    loses = loss.exceeded & (ago == _LONG) & ~released
+    with m.If(core.kill | session.session_lost | replies.cause.any() | loses):
         m.d.sync += engaged.eq(1)
+    with m.Elif(released):
+        m.d.sync += engaged.eq(0)
 
     intent, decision = risk.intents.payload, risk.decisions.payload
     may_cancel = (intent.action == Action.CANCEL.value) & subject.part("risk.limits").of_session.cancel_after_kill
@@ -68,7 +68,8 @@ FAULTS = {
     "a loss that counts only after a release": (Risk, "loss.exceeded & ~releasing", "loss.exceeded & releasing"),
     "a cause that counts for nothing": (Risk, "killed.eq(switch.causes.any()", "killed.eq(switch.causes[2:].any()"),
     "cancels always pass": (Risk, "& session.cancel_after_kill", ""),
-    "a release that waits ends what came after it": (KillSwitch, "releasing & ~news.any() |", "releasing |"),
+    "a release ends what comes with it or after it": (KillSwitch, "(releasing | self.release) & ~news.any()",
+                                                      "releasing | self.release"),
     "causes that do not stay": (KillSwitch, "self.causes.eq(Mux(self.released, 0, self.causes | chosen))",
                                 "self.causes.eq(Mux(self.released, 0, chosen))"),
 }

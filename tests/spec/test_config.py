@@ -93,7 +93,8 @@ def test_a_bad_value_is_named(old, new, key, allowed):
     ([("reference = 2915200", "reference = 9900")], "symbols.0.reference = 9900: from 10000 to 4294967100, .*"),
     ([("reference = 4_200", "reference = 4294967288")],
      "symbols.3.reference = 4294967288: from 0 to 4294967287, where a ladder of 64 levels with tick = 1 can be"),
-    ([("[strategy]", "[strategy]\nquantity = 99_999")], r"strategy.quantity = 99999: .*risk.symbol.min_quantity = \d+ to max_quantity = \d+"),
+    ([("[strategy]", "[strategy]\nquantity = 99_999")],
+     r"strategy.quantity = 99999: .*risk.symbol.min_quantity = \d+ to max_quantity = \d+"),
 ])
 def test_a_mismatch_between_parts_is_named(changes, expected):
     (fault,) = faults(changed(*changes))
