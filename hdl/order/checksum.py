@@ -22,7 +22,7 @@ def ones_complement_sum(octets: bytes) -> int:
 
 
 def add(m: Module, words: list[Value], name: str) -> Value:
-    """The sum of up to ``_GROUP`` words by carry-save and one addition."""
+    """The sum of up to ``_GROUP`` words by carry-save and one addition. The fourth and fifth of five may come later."""
     words = [Value.cast(word) for word in words]
     width = max(map(len, words)) + 3
     while len(words) > 2:
@@ -83,7 +83,8 @@ class Checksum(wiring.Component):
             return register((once[:16] + once[16])[:16], f"{name}_folded")
 
         words = list(self.header)
-        groups = [words[i : i + _GROUP] for i in range(0, len(words), _GROUP)]
+        each = -(-len(words) // -(-len(words) // _GROUP))  # evenly: a group of five is quick with its last
+        groups = [words[i : i + each] for i in range(0, len(words), each)]
         sums = [register(add(m, group, f"header_{i}"), f"header_{i}", self.take) for i, group in enumerate(groups)]
         header = register(add(m, sums, "header_all"), "header_total")
         comes = delay(m, self.take, self.PAYLOAD, name="take", reset=True)

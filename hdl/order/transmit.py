@@ -204,7 +204,8 @@ class Transmit(wiring.Component):
         constant = ones_complement_sum(
             source + destination + bytes([0, ethernet.PROTOCOL_TCP]) + order.destination_port.to_bytes(2, "big")
             + (ethernet.TCP.length + len(self._options)).to_bytes(2, "big") + bytes(self._options))
-        words = [C(constant, 16), taken.length, self.header.source_port, self._flags(push), taken.window]
+        # Whether to push is known last.
+        words = [C(constant, 16), taken.length, self.header.source_port, taken.window, self._flags(push)]
         stamps = (taken.ts_value, taken.ts_echo) if self._options else ()
         for value in (taken.sequence, taken.acknowledgment, *stamps):
             words += [value[:16], value[16:]]
