@@ -76,6 +76,7 @@ def test_both_simulators_accept_it(written, unit):
     simulators.lint(written[0] / f"{name}.v", name)
 
 
+@pytest.mark.campaign
 def test_both_simulators_accept_the_core_of_the_demo():
     simulators.lint(build.cached_verilog("core", config.preset("demo")), build.module_name("core"))
 
