@@ -327,30 +327,42 @@ def fill(
 
 @command
 def rate(
+    stages: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...",
+                                                       help="book, order; both without it.")] = None,
     design: Annotated[str, _DESIGN] = "small",
     messages: Annotated[int, typer.Option("--messages", "-n", min=1000, help="In as many cycles, without a pause.")]
     = 1_000_000,
     seed: Annotated[int, _SEED] = 1,
 ) -> None:
-    """Send a message in every cycle through the compiled book, and compare with the model.
+    """Give the compiled book a message in every cycle, and the order stage more orders than leave.
 
-    Measures the latency of every update at rest and at full load: it must be the same number of cycles throughout.
+    The book is compared with its model; the latency of every update must be the same number of cycles at rest and at
+    full load. Then come the orders per second that leave, with OUCH and with FIX, and what a wire has room for.
 
     \b
     [bold]Examples[/bold]
       tickwire rate
-      tickwire rate --design demo --messages 200000
+      tickwire rate book --design demo --messages 200000
     """
+    from . import order_rate
     from . import rate as rating
     from .engine.book import library
 
-    chosen = load(design)
-    with console.progress(None, "") as show:
-        show("building the simulation")
-        found = rating.measure(chosen, library(chosen), messages=messages, seed=seed, progress=show)
-    rating.print_rate(found, output)
-    different = found.rest.differences or found.full.differences
-    raise typer.Exit(console.DIFFERENT if different else console.SUCCESS if found.passed else console.TOO_SLOW)
+    if unknown := [stage for stage in stages or () if stage not in ("book", "order")]:
+        raise ConfigError(f"no rate of {unknown[0]!r}; choose from book, order")
+    chosen, code = load(design), console.SUCCESS
+    if not stages or "book" in stages:
+        with console.progress(None, "") as show:
+            show("building the simulation")
+            found = rating.measure(chosen, library(chosen), messages=messages, seed=seed, progress=show)
+        rating.print_rate(found, output)
+        different = found.rest.differences or found.full.differences
+        code = console.DIFFERENT if different else console.SUCCESS if found.passed else console.TOO_SLOW
+    if not stages or "order" in stages:
+        with console.progress(None, "") as show:
+            rates = order_rate.measure(chosen, seed=seed, progress=show)
+        order_rate.print_order_rates(rates, output)
+    raise typer.Exit(code)
 
 
 @command
@@ -381,7 +393,7 @@ def bench(
 @command
 def test(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
-                                                      "risk, order, core; all without it.")] = None,
+                                                      "risk, order, session, core; all without it.")] = None,
     simulator: Annotated[str, typer.Option("--simulator", help="verilator, icarus or both.")] = "both",
     design: Annotated[str, _DESIGN] = "small",
     seed: Annotated[int, _SEED] = 1,
@@ -404,7 +416,7 @@ def test(
 @command
 def synth(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
-                                                      "risk, order, core; all without it.")] = None,
+                                                      "risk, order, session, core; all without it.")] = None,
     design: Annotated[str, _DESIGN] = "small",
     levels: Annotated[int, typer.Option("--levels", min=1, metavar="N", help="Levels of logic allowed between two "
                                         "registers of the hot path.")] = 6,

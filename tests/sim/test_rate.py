@@ -1,9 +1,11 @@
 """One message per cycle, sustained, and the same latency as at rest."""
 
+import re
+
 import numpy as np
 import pytest
 
-from sim import rate
+from sim import order_rate, rate
 from sim.book_run import BookRun, Segment
 from sim.cli import run
 from sim.engine import Stream
@@ -27,8 +29,21 @@ def test_a_message_in_every_cycle(messages, seed, record_property):
                                 f"{found.declared} cycles")
 
 
-def test_the_command():
-    assert run(["rate", "-n", "2000"]) == 0
+def test_the_command(capsys):
+    assert run(["rate", "book", "-n", "2000"]) == 0
+    assert run(["rate", "bok"]) == 2
+    assert "no rate of 'bok'; choose from book, order" in capsys.readouterr().err
+
+
+def test_orders_per_second(capsys):
+    """At least ten million leave with either protocol; a wire has room for its own."""
+    assert run(["rate", "order"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        assert float(re.search(r"([0-9.]+) million a second", line)[1]) >= 10, line
+    rate = order_rate.OrderRate("ouch", "usual", cycles=14, octets=126, clock_mhz=280)
+    assert rate.per_second == 20e6 and rate.on_wire(10) == pytest.approx(10e9 / 1200)
 
 
 def _falsified(stream: str, column: int, bit: int):
