@@ -16,6 +16,7 @@ from spec.config import ConfigError, Design
 from .blocks import blocks
 from .inputs import InputError
 from .sources import input_messages, opened
+from .window import WHOLE, Window
 
 SCAN_LIMIT = 2_000_000  #: messages looked at
 MAX_SYMBOLS = 16
@@ -74,7 +75,7 @@ class Scan:
         return next((s for s in self.seen.values() if s.stock == stock), None)
 
 
-def scan(paths: Sequence[str | Path], *, limit: int | None = None,
+def scan(paths: Sequence[str | Path], *, limit: int | None = None, window: Window = WHOLE,
          progress: Callable[[int], None] | None = None) -> Scan:
     """Look at up to ``limit`` messages. Damage is no error here: the replay will come to it and say so.
 
@@ -82,7 +83,7 @@ def scan(paths: Sequence[str | Path], *, limit: int | None = None,
     """
     found, rng = Scan(), Random(0)
     limit = SCAN_LIMIT if limit is None else min(limit, SCAN_LIMIT)
-    messages = input_messages(paths)
+    messages = input_messages(paths, window)
     try:
         for message in islice(messages, limit):
             octets = message.octets
@@ -115,17 +116,17 @@ def scan(paths: Sequence[str | Path], *, limit: int | None = None,
     except InputError:
         if not found.messages:
             raise
-    found.first_sequence = _first_sequence(paths)
+    found.first_sequence = _first_sequence(paths, window)
     return found
 
 
-def _first_sequence(paths: Sequence[str | Path]) -> int | None:
+def _first_sequence(paths: Sequence[str | Path], window: Window) -> int | None:
     """The sequence number of the first message in captures; ``None`` for ITCH files."""
     try:
         for data in opened(paths):
             if not data.is_capture:
                 return None
-            for frame in data.frames():
+            for frame in window.frames(data.frames()):
                 if (block := next(blocks(frame.octets), None)) is not None:
                     return block.sequence
     except InputError:

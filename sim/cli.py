@@ -42,6 +42,8 @@ _OUT = typer.Option("--out", "-o", metavar="DIR", help="Where orders.pcap, run.j
 _WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference or order.")
 _ENGINE = typer.Option("--engine", metavar="ENGINE", help="What the hardware runs in: native (compiled, fast), "
                        "cocotb-verilator or cocotb-icarus (no waveforms). The records are the same.")
+_SPEED = typer.Option("--speed", metavar="SPEED", help="Gaps between frames: wire (as fast as the core's bus), 10g, "
+                      "25g, realtime (as recorded, each at most 3 ms) or max (none).")
 _BUDGET = typer.Option("--budget", metavar="STAGE=NS", help="Fail with exit code 3 if the stage takes longer, in place "
                        "of the design's budget. May be given several times.")
 _PER_MESSAGE = typer.Option("--per-message", help="Keep the latency of every message in every stage: messages.parquet.")
@@ -69,16 +71,17 @@ def _budgets(design: Design, said: list[str] | None) -> config.Budgets:
 
 
 def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None, engine: str,
-            budget: list[str] | None, per_message: bool) -> None:
+            budget: list[str] | None, per_message: bool, speed: str) -> None:
     """Replay, print, and exit with the verdict."""
     from . import replay, report
     from .engine import ENGINES, NATIVE
+    from .pace import Pace
 
-    budgets = _budgets(design, budget)
+    budgets, pace = _budgets(design, budget), Pace(speed, design)
     if engine not in ENGINES:
         raise ConfigError(f"--engine: one of {', '.join(ENGINES)}, not {engine!r}")
     with console.progress(total) as show:
-        run = replay.run(design, frames, out=out, waves=waves and engine == NATIVE, engine=engine,
+        run = replay.run(design, frames, out=out, waves=waves and engine == NATIVE, engine=engine, pace=pace,
                          budgets=budgets, per_message=per_message, progress=lambda p: show(p.phase, p.messages))
     report.print_run(run, output)
     raise typer.Exit(_verdict(run))
@@ -116,6 +119,7 @@ def demo(
     waves: Annotated[bool, _WAVES] = True,
     share: Annotated[float, _SHARE] = 0.6,
     engine: Annotated[str, _ENGINE] = "native",
+    speed: Annotated[str, _SPEED] = "wire",
     budget: Annotated[list[str] | None, _BUDGET] = None,
     per_message: Annotated[bool, _PER_MESSAGE] = False,
 ) -> None:
@@ -136,7 +140,7 @@ def demo(
     chosen = load(design)
     session = _session(chosen, messages, seed, share)
     _replay(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out, waves=waves,
-            total=messages, engine=engine, budget=budget, per_message=per_message)
+            total=messages, engine=engine, budget=budget, per_message=per_message, speed=speed)
 
 
 @command
@@ -147,11 +151,18 @@ def replay(
     symbols: Annotated[str, typer.Option("--symbols", "-s", metavar="auto|A,B,...", help="Symbols to follow in place "
                        "of the design's: by name, or [bold]auto[/bold] for the busiest in the file. Without it, "
                        "auto is used if the file has none of the design's.")] = "",
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many messages.")] = None,
+    line_b: Annotated[list[str] | None, typer.Option("--line-b", metavar="FILE", help="The same feed as it came on "
+                      "line B; FILE... is line A then. May be given several times.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many messages; of each line."
+                                              )] = None,
+    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Begin at this time of the messages: HH:MM, "
+                     "HH:MM:SS or HH:MM:SS.fraction. Symbols and trading states from before it are kept.")] = "",
+    end: Annotated[str, typer.Option("--to", metavar="TIME", help="End before this time.")] = "",
     seed: Annotated[int, _SEED] = 1,
     out: Annotated[Path, _OUT] = Path("build/replay"),
     waves: Annotated[bool, _WAVES] = False,
     engine: Annotated[str, _ENGINE] = "native",
+    speed: Annotated[str, _SPEED] = "wire",
     budget: Annotated[list[str] | None, _BUDGET] = None,
     per_message: Annotated[bool, _PER_MESSAGE] = False,
 ) -> None:
@@ -166,17 +177,24 @@ def replay(
     \b
     [bold]Examples[/bold]
       tickwire replay day.itch.gz --symbols AAPL,MSFT --limit 5000000
-      tickwire replay capture.pcap
+      tickwire replay a.pcap --line-b b.pcap --speed realtime
+      tickwire replay day.itch.gz --from 09:30 --to 09:35 --speed 10g
       tickwire generate -o day.itch --messages 50000 && tickwire replay day.itch
     """
-    from .sources import input_frames
+    from .sources import both_lines, input_frames
+    from .window import Window
 
-    chosen, total = _fitted(load(design), files, symbols, limit)
-    _replay(chosen, input_frames(files, design=chosen, seed=seed, limit=limit), out=out, waves=waves, total=total,
-            engine=engine, budget=budget, per_message=per_message)
+    window = Window.of(start, end)
+    chosen, total = _fitted(load(design), files, symbols, limit, window)
+    if line_b and len(chosen.feed.lines) < 2:
+        raise ConfigError("--line-b: the design has one line (feed.lines)")
+    options = {"design": chosen, "seed": seed, "limit": limit, "window": window}
+    frames = both_lines(files, line_b, **options) if line_b else input_frames(files, **options)
+    _replay(chosen, frames, out=out, waves=waves, total=total, engine=engine, budget=budget, per_message=per_message,
+            speed=speed)
 
 
-def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -> tuple[Design, int | None]:
+def _fitted(design: Design, files: list[str], symbols: str, limit: int | None, window) -> tuple[Design, int | None]:
     """The design for ``files``, and how many messages are in them if that is known."""
     from . import autodesign
 
@@ -186,7 +204,8 @@ def _fitted(design: Design, files: list[str], symbols: str, limit: int | None) -
                               "symbols in --design FILE")
         return design, limit
     with console.progress(limit) as show:
-        found = autodesign.scan(files, limit=limit, progress=lambda done: show("looking for symbols", done))
+        found = autodesign.scan(files, limit=limit, window=window,
+                                progress=lambda done: show("looking for symbols", done))
     if not found.seen and not found.messages:
         raise InputError(files[0], "expected MoldUDP64 datagrams with ITCH messages, found none")
     if symbols and symbols != "auto":

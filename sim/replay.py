@@ -20,19 +20,18 @@ from .export import keeper
 from .flight_recorder import FlightRecorder
 from .follower import Follower, Remote
 from .inputs import Frame, InputError
+from .pace import Pace
 from .report import write_json
 from .run import Progress, Run, SymbolState
 from .venue import Venue
 
 BATCH = 1024  #: frames; the orders of a batch fit the core's send buffer, since a venue acknowledges them only after
-#: Idle cycles between frames. A wire needs at least this: frame check sequence, gap and preamble are 24 octets.
-WIRE_GAP = 3
 _QUIET = 1024  #: cycles without any output after which nothing is in flight any more
 _AHEAD = 4  #: batches that hardware may be ahead of the model
 
 
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
-        progress: Callable[[Progress], None] | None = None, gap: int = WIRE_GAP,
+        progress: Callable[[Progress], None] | None = None, pace: Pace | None = None,
         build_dir: Path = Path("build/native"), library: Path | None = None, model=None, venue=None,
         engine: str = NATIVE, per_message: bool = False,
         budgets: Budgets | None = None) -> Run:
@@ -48,8 +47,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         Record the waveform around the first difference, or without one around the first order.
     progress
         Called with a ``Progress`` before each phase and after each batch.
-    gap
-        Idle cycles on RX before each frame.
+    pace
+        How soon one frame follows another; that of a wire as fast as the core without it.
     build_dir
         Where compiled simulations are cached.
     library, model, venue
@@ -65,7 +64,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    say = progress or (lambda _: None)
+    say, pace = progress or (lambda _: None), pace or Pace("wire", design)
     measured = design.model_copy(update={"budgets": budgets}) if budgets else design
     result = Run(measured)
     if library is None:
@@ -80,7 +79,7 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
     began = time.monotonic()
     with replay:
         for batch in _batches(frames, result):
-            replay.add(batch, gap)
+            replay.add(batch, pace.gaps(batch))
             say(Progress("replaying", replay.messages, batch[-1].offset + len(batch[-1].octets)))
         replay.finish()
     result.seconds = time.monotonic() - began
@@ -130,9 +129,9 @@ class _Replay:
         self.follower.__exit__(*exception)
         self.core.close()
 
-    def add(self, frames: list[Frame], gap: int) -> None:
-        """Begin a batch of frames, each after ``gap`` idle cycles, when that before it is through."""
-        batch = Batch.of([frame.octets for frame in frames], [gap] * len(frames))
+    def add(self, frames: list[Frame], gaps: list[int]) -> None:
+        """Begin a batch of frames, each after so many idle cycles, when that before it is through."""
+        batch = Batch.of([frame.octets for frame in frames], gaps)
         done = self._wait()
         if self.recorder:
             self._aim()

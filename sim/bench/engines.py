@@ -9,7 +9,7 @@ from pathlib import Path
 from sim import build, engine
 from sim.engine import Batch, Capture
 from sim.framing import Frame
-from sim.replay import WIRE_GAP
+from sim.pace import WIRE_GAP
 from spec.config import Design
 
 _LEAST = 2.0  #: seconds that a fast engine is measured for, going over the input again

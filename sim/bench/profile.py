@@ -15,6 +15,7 @@ from sim import replay
 from sim.engine import Batch, Engine
 from sim.follower import GARBAGE, Follower
 from sim.inputs import Frame
+from sim.pace import WIRE_GAP
 from sim.run import Run, SymbolState
 from sim.venue import Venue
 from spec.config import Design
@@ -139,7 +140,7 @@ def _batch(rest: Iterator[Frame]) -> tuple[list[Frame], Batch] | None:
     frames = list(islice(rest, replay.BATCH))
     if not frames:
         return None
-    return frames, Batch.of([frame.octets for frame in frames], [replay.WIRE_GAP] * len(frames))
+    return frames, Batch.of([frame.octets for frame in frames], [WIRE_GAP] * len(frames))
 
 
 def measure_replay(what: str, design: Design, frames: Iterable[Frame], library: Path) -> Replay:

@@ -5,9 +5,7 @@ FIX44.xml, says which tags a message has, needs and may not have, and what their
 """
 
 import random
-import sysconfig
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -30,30 +28,6 @@ BODIES = {"0": ["", "112=ECHO|"], "1": ["112=ECHO|"], "2": ["7=1|16=0|", "7=900|
 REQUIRED = {"D": {11, 40, 54, 60}, "F": {11, 41, 54, 60}, "G": {11, 40, 41, 54, 60}, "0": set(), "1": {112},
             "2": {7, 16}, "3": {45}, "4": {36}, "5": set()}
 HEADER = Header(1, 1)
-
-
-@pytest.fixture(scope="module")
-def quickfix():
-    """Imported here: where it is missing, these tests fail rather than skip."""
-    import quickfix
-    return quickfix
-
-
-@pytest.fixture(scope="module")
-def dictionary(quickfix):
-    path = Path(sysconfig.get_path("data")) / "share" / "quickfix" / "FIX44.xml"
-    assert path.exists(), f"quickfix came without {path}"
-    return quickfix.DataDictionary(str(path))
-
-
-@pytest.fixture
-def validate(quickfix, dictionary):
-    """The message as quickfix reads it, whose exceptions say what is wrong with it."""
-    def run(octets: bytes):
-        message = quickfix.Message(octets.decode("ascii"), dictionary, True)
-        dictionary.validate(message)
-        return message
-    return run
 
 
 def fix_design(rng: random.Random) -> Design:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from sim import replay, report
 from sim.inputs import Frame, InputError
+from sim.pace import Pace
 from spec import config
 from tests.sim import standin
 
@@ -45,6 +46,17 @@ def test_a_replay_without_differences_passes(clean):
     assert run.orders == run.compared["tx"] == len(_followed(frames, "A"))
     assert run.tick_to_trade == standin.TICK_TO_TRADE and run.broken_latency == 0
     assert run.counters == run.expected_counters
+
+
+@pytest.mark.parametrize("speed", ["max", "10g", "realtime"])
+def test_speed_changes_cycles_and_nothing_else(clean, tmp_path, speed):
+    frames, run, _ = clean
+    paced = _run(frames, tmp_path, pace=Pace(speed, DESIGN))
+    assert paced.passed and paced.compared == run.compared and paced.counters == run.counters
+    assert paced.cycles < run.cycles if speed == "max" else paced.cycles > run.cycles
+    if speed == "realtime":
+        period = (frames[-1].time_ns - frames[0].time_ns) / DESIGN.core.period_ns
+        assert period < paced.cycles < period + 10_000
 
 
 def test_the_last_word_on_each_symbol_is_kept(clean):
