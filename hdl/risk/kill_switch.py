@@ -47,22 +47,21 @@ class KillSwitch(wiring.Component):
         m = Module()
         waiting = Signal(8)
         releasing = Signal()
-        pending, chosen, asked = Signal(8), Signal(8), Signal()
+        pending, chosen = Signal(8), Signal(8)
         m.d.comb += pending.eq((waiting | self.others) & ~self.causes)
         fresh = self.of_reply & ~self.causes
         with m.If(fresh.any()):
             m.d.comb += chosen.eq(fresh)
         with m.Else():
             m.d.comb += chosen.eq(pending & (~pending + 1))  # the lowest
-        # What comes with the word to release, or after it, is not what the host knew of. A loss that goes on is.
-        news = self.of_reply | self.others & ~((waiting | self.causes) & Cause.LOSS.value)
-        m.d.comb += [
-            asked.eq((releasing | self.release) & ~news.any()),
-            self.released.eq(asked & ~chosen.any() & ~self.of_reply.any()),
-        ]
+        # What comes with the word to release, or after it, is not what the host knew of. A loss that goes on is. What a
+        # reply finds is known last.
+        news = self.others & ~((waiting | self.causes) & Cause.LOSS.value)
+        willing = (releasing | self.release) & ~news.any()
+        m.d.comb += self.released.eq(willing & ~pending.any() & ~self.of_reply.any())
         m.d.sync += [
-            waiting.eq(Mux(self.released, 0, pending & ~chosen)),
-            releasing.eq(asked & ~self.released),
+            waiting.eq(pending & ~chosen),
+            releasing.eq(willing & pending.any() & ~self.of_reply.any()),
             self.causes.eq(Mux(self.released, 0, self.causes | chosen)),
             self.kills.valid.eq(chosen.any() | self.released & self.causes.any()),
             self.kills.payload.eq(Cat(self.seen, Mux(self.released, 0, self.causes | chosen))),

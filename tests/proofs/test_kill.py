@@ -69,7 +69,7 @@ FAULTS = {
     "a cause that counts for nothing": (Risk, "killed.eq(switch.causes.any()", "killed.eq(switch.causes[2:].any()"),
     "cancels always pass": (Risk, "& session.cancel_after_kill", ""),
     "a release ends what comes with it or after it": (KillSwitch, "(releasing | self.release) & ~news.any()",
-                                                      "releasing | self.release"),
+                                                      "(releasing | self.release)"),
     "causes that do not stay": (KillSwitch, "self.causes.eq(Mux(self.released, 0, self.causes | chosen))",
                                 "self.causes.eq(Mux(self.released, 0, chosen))"),
 }
