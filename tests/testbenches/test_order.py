@@ -43,7 +43,8 @@ def test_bench(run, name, simulator):
     run(name, simulator)
 
 
-@pytest.mark.parametrize("name", sorted(DESIGNS.keys() - {"ouch", "fix_long"}))
+@pytest.mark.parametrize("name", ["ouch_timestamps", "fix_short", *(
+    pytest.param(name, marks=pytest.mark.campaign) for name in ("fix", "fix_timestamps"))])
 def test_bench_of_other_designs(run, name):
     run(name, "icarus")
 

@@ -134,6 +134,7 @@ def test_a_record_that_is_missing_is_a_difference(name, seed):
     assert removed and differences
 
 
+@pytest.mark.campaign
 def test_hardware_with_other_rows_is_found(seed):
     other = _of(risk={"order_rows": 128})
     run = RiskRun(DESIGNS["small"], library(other), seed=seed)
