@@ -6,12 +6,15 @@ from sim.engine import Engine
 from spec.config import Design
 from spec.records import ADMIN, DECISION, HANDOVER, POSITION, REQUEST, SESSION_STATE, Action, SessionEvent, Side
 
-from .segments import payload_of
+from .fix_resume import parse
+from .segments import payload_of, sequence_of
 
 _MASK32 = (1 << 32) - 1
 _MS = 1_000_000  #: ns
 _GAP = 3  #: idle cycles between frames: check sequence, gap and preamble
 _CHUNK = 1 << 16  #: cycles
+_SETTLED = 64  #: cycles until a hand-over has taken effect
+_ORDERS = frozenset("DFG")  #: FIX types of messages about orders
 
 
 class HardwareCore:
@@ -38,6 +41,10 @@ class HardwareCore:
         Approved ones by UserRefNum; the others.
     wanted : int
         Requests so far.
+    messages : dict[int, bytes]
+        FIX orders by MsgSeqNum, as they were sent.
+    retransmissions : int
+        Frames whose payload had been sent before.
     """
 
     def __init__(self, engine: Engine, design: Design):
@@ -48,10 +55,14 @@ class HardwareCore:
         self.decisions: dict[int, tuple] = {}
         self.refused: list = []
         self.wanted = 0
+        self.messages: dict[int, bytes] = {}
+        self.retransmissions = 0
         self._engine, self._design = engine, design
         self._owed = 0.0  # cycles that were asked for and have not passed
         self._ts_offset = 0
         self._sent = 0  # TCP sequence number after the last new octet
+        self._left = 0  # the same, of frames
+        self._accounted = 0  # replies that moved risk's positions
         self._frames: list[bytes] = []
 
     @property
@@ -68,10 +79,15 @@ class HardwareCore:
         return self.decisions
 
     @property
+    def under_way(self) -> int:
+        """Octets sent and not acknowledged."""
+        return self._sent - self.session.unacknowledged & _MASK32
+
+    @property
     def quiet(self) -> bool:
-        """Everything wanted was decided upon, and all that was sent is acknowledged."""
+        """Everything wanted was decided upon, all that was sent is acknowledged, all that was heard is accounted for."""
         return (not self._engine.waiting and self.wanted == len(self.decisions) + len(self.refused)
-                and self.session.unacknowledged == self._sent)
+                and self.session.unacknowledged == self._sent and self._accounted >= len(self.replies))
 
     def want(self, symbol: int, side: Side, quantity: int, price: int, *, action: Action = Action.ENTER,
              target: int = 0) -> None:
@@ -88,9 +104,15 @@ class HardwareCore:
         return payload_of(again.frame(again.decision(decision, header=Header.of(self._design))))
 
     def hand_over(self, handover) -> None:
+        """After a loss the kill switch is released: the host has repeated what may not have arrived."""
         self.session.handover(handover)
-        self._ts_offset, self._sent = handover.ts_offset, handover.tcp_sequence
+        self._ts_offset, self._sent, self._left = handover.ts_offset, handover.tcp_sequence, handover.tcp_sequence
         self._put(HANDOVER, handover)
+        if self.states and self.states[-1].state == SessionEvent.LOST:
+            self._engine.idle(_SETTLED)
+            self._engine.release(True)
+            self._engine.idle(1)
+            self._engine.release(False)
 
     def hand_back(self) -> None:
         self._engine.handback(True)
@@ -116,7 +138,9 @@ class HardwareCore:
 
     def _observe(self) -> None:
         capture = self._engine.capture()
-        self._frames += [frame.octets for frame in capture.tx]
+        for frame in capture.tx:
+            self._frames.append(frame.octets)
+            self._keep(frame.octets)
         streams = capture.streams
         for row in streams["decisions"].rows:
             decision = DECISION.tuple(*row)
@@ -127,11 +151,26 @@ class HardwareCore:
         for row in streams["orders"].rows:
             order = streams["orders"].record.tuple(*row)
             self._sent = order.tcp_sequence + order.length & _MASK32
+        self._accounted += len(streams["positions"].rows)
         for row in streams["positions"].rows:
             position = POSITION.tuple(*row)
             self.positions[position.symbol] = position.position
         for row in streams["sessions"].rows:
             self._session_state(SESSION_STATE.tuple(*row))
+
+    def _keep(self, frame: bytes) -> None:
+        """What a frame says, to be repeated after a loss."""
+        payload, sequence = payload_of(frame), sequence_of(frame)
+        if not payload:
+            return
+        new = (sequence - self._left & _MASK32) >> 31 == 0
+        self.retransmissions += not new
+        if new:
+            self._left = sequence + len(payload) & _MASK32
+        if self._design.order.protocol == "fix" and new:
+            fields = dict(parse(payload))
+            if fields[35] in _ORDERS:
+                self.messages[int(fields[34])] = payload
 
     def _session_state(self, state) -> None:
         self.states.append(state)

@@ -62,6 +62,10 @@ def acknowledgment_of(frame: bytes) -> int:
     return wire.read_field(ethernet.TCP["acknowledgment"], frame[_TCP_AT:])
 
 
+def sequence_of(frame: bytes) -> int:
+    return wire.read_field(ethernet.TCP["sequence"], frame[_TCP_AT:])
+
+
 def ts_value(frame: bytes) -> int:
     """As Linux writes the option on an established connection; 0 without it."""
     options = frame[_OPTIONS_AT:]
