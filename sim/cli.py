@@ -100,12 +100,12 @@ def _verdict(run) -> int:
     return console.SUCCESS if run.passed else console.TOO_SLOW
 
 
-def _session(design: Design, messages: int, seed: int, share: float = 0.6):
+def _session(design: Design, messages: int, seed: int, share: float = 0.6, symbols: int | None = None):
     """A generated session's messages. A bad size is a user's error."""
     from .generator import session
 
     try:
-        return session(design, messages=messages, seed=seed, share=share)
+        return session(design, messages=messages, seed=seed, share=share, symbols=symbols)
     except ValueError as error:
         raise ConfigError(str(error)) from None
 
@@ -233,6 +233,8 @@ def generate(
     seed: Annotated[int, _SEED] = 1,
     design: Annotated[str, _DESIGN] = "demo",
     share: Annotated[float, _SHARE] = 0.6,
+    symbols: Annotated[int | None, typer.Option("--symbols", min=2, help="All symbols, the design's among them; a few "
+                                                "hundred without it.")] = None,
 ) -> None:
     """Write a generated market session to a file.
 
@@ -242,19 +244,52 @@ def generate(
     \b
     [bold]Examples[/bold]
       tickwire generate -o day.itch.gz --messages 1000000
+      tickwire generate -o day.itch --messages 20000000 --symbols 8000 --share 0.05
       tickwire generate -o frames.pcap --seed 7 --design small --messages 5000
     """
     from .outputs import WRITERS, writer
 
     chosen = load(design)
-    session = _session(chosen, messages, seed, share)
+    session = _session(chosen, messages, seed, share, symbols)
     write = writer(out)
     if write is None:
         raise ConfigError(f"--out: {str(out)!r} must end in {', '.join(WRITERS)}")
     out.parent.mkdir(parents=True, exist_ok=True)
     with console.progress(messages) as show:
-        write(out, console.counted(session, show, "generating"), design=chosen, seed=seed)
+        session.progress = lambda written: show("generating", written)
+        write(out, session, design=chosen, seed=seed)
     output.print(f"{out}: {messages:,} messages, {out.stat().st_size:,} octets", soft_wrap=True)
+
+
+@command
+def describe(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="ITCH files (.itch, .itch.gz) or captures "
+                                               "(.pcap, .pcapng); - is standard input.")],
+) -> None:
+    """Say what is in recorded market data, beside a real day: types, bursts, skew, live orders, executions.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire describe day.itch.gz
+    """
+    from .generator import describe as statistics_of
+    from .generator.print import print_statistics
+    from .sources import input_messages
+
+    damage = []
+
+    def whole():
+        try:
+            yield from (message.octets for message in input_messages(files))
+        except InputError as error:
+            damage.append(str(error))
+
+    with console.progress(None) as show:
+        found = statistics_of(console.counted(whole(), show, "reading", every=65536))
+    if found.messages:
+        print_statistics(found, output)
+    if damage:
+        raise typer.Exit(console.fail(damage[0]))
 
 
 @command

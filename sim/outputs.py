@@ -4,27 +4,28 @@ import gzip
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from spec import moldudp64
 from spec.config import Design
 
 from .captures import PcapWriter
 from .framing import as_file, frames
-
-_PREFIX = moldudp64.MESSAGE_BLOCK.length
+from .generator import Session
+from .generator.packed import prefixed
 
 
 def write_itch(path: Path, messages: Iterable[bytes], **_) -> None:
     """A length before each message, as in Nasdaq's daily files."""
     with open(path, "wb") as file:
-        for message in messages:
-            file.write(len(message).to_bytes(_PREFIX, "big") + message)
+        file.writelines(_packed(messages))
 
 
-def write_packed_itch(path: Path, messages: Iterable[bytes], **_) -> None:
+def write_gzipped_itch(path: Path, messages: Iterable[bytes], **_) -> None:
     """The same through gzip, without name and time in its header."""
     with open(path, "wb") as file, gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as out:
-        for message in messages:
-            out.write(len(message).to_bytes(_PREFIX, "big") + message)
+        out.writelines(_packed(messages))
+
+
+def _packed(messages: Iterable[bytes]) -> Iterable[bytes]:
+    return messages.packed() if isinstance(messages, Session) else map(prefixed, messages)
 
 
 def write_capture(path: Path, messages: Iterable[bytes], *, design: Design, seed: int) -> None:
@@ -35,7 +36,7 @@ def write_capture(path: Path, messages: Iterable[bytes], *, design: Design, seed
 
 
 #: By the end of the file's name.
-WRITERS: dict[str, Callable] = {".itch": write_itch, ".itch.gz": write_packed_itch, ".pcap": write_capture}
+WRITERS: dict[str, Callable] = {".itch": write_itch, ".itch.gz": write_gzipped_itch, ".pcap": write_capture}
 
 
 def writer(path: Path) -> Callable | None:

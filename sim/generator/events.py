@@ -21,7 +21,7 @@ def directory(day) -> Iterator[bytes]:
     clock.jump(11_072_057_543_747)  # shortly after three
     yield system(day, b"O")
     clock.jump(11_354_325_413_976)
-    by_locate = sorted(day.markets, key=lambda m: m.stock.locate)
+    by_locate = sorted(day.mine + day.others, key=lambda m: m.stock.locate)
     for market in by_locate:
         etp = market.stock.configured and market.stock.stock.rstrip() in (b"SPY", b"QQQ", b"IWM")
         yield market.about("R", b"Q", b"N", 100, b"N", b"Q" if etp else b"C", b"E " if etp else b"Z ", b"P", b"N",

@@ -7,7 +7,7 @@ from .tape import Tape
 from .universe import Stock
 
 STUB_BID, STUB_ASK = 100, 1_999_999_900  #: $0.01 and $199,999.99
-_MPIDS = (b"TWIR", b"ABCD", b"QXYZ", b"MMKR")
+MPIDS = (b"TWIR", b"ABCD", b"QXYZ", b"MMKR")
 _SIDES = {True: b"B", False: b"S"}
 
 
@@ -154,7 +154,7 @@ class Market:
         buy = self._random() * (bids + asks + 2) < asks + 1
         order = Order(self._tape.reference(self.stock.residue), buy, self._price(buy), self._size())
         self._insert(order)
-        return self._added(order, _MPIDS[int(self._random() * 4)] if attributed else None)
+        return self._added(order, MPIDS[int(self._random() * 4)] if attributed else None)
 
     def add_stub(self) -> bytes:
         """The market maker's quote at $0.01 or $199,999.99."""
@@ -163,7 +163,7 @@ class Market:
         order = Order(self._tape.reference(self.stock.residue), buy, price, 100)
         self.stubs.append(order)
         (self.bids if buy else self.asks).add(order)
-        return self._added(order, _MPIDS[0])
+        return self._added(order, MPIDS[0])
 
     def delete(self, order: Order | None = None) -> bytes | None:
         if order is None:

@@ -1,14 +1,15 @@
 """What every generated message draws on: its octets, a time, reference and match numbers."""
 
 import struct
-from bisect import bisect
-from itertools import accumulate
 from random import Random
+
+import numpy as np
 
 from spec import itch, wire
 
+from .clock import Clock
+
 _FORMATS = {1: "s", 2: "H", 4: "I", 8: "Q"}
-_GAPS = 1 << 12
 _TIME_OCTETS = itch.HEADER["timestamp"].length
 
 
@@ -28,54 +29,18 @@ def _packer(layout: wire.Layout) -> struct.Struct:
 _PACK = {code: (code.encode(), _packer(layout).pack) for code, layout in itch.MESSAGES.items()}
 
 
-class Clock:
-    """ITCH time that advances in bursts: a heavy-tailed number of messages microseconds apart, then a pause.
+class Tape:
+    """Numbers messages and what they are about.
 
-    On the real day the windows of 1, 10, 100 and 1000 us that hold any message hold 1, 1, 2 and 6 in the median and 2,
-    6, 19 and 90 in the 99th percentile; the mean gap is 87 us.
+    Parameters
+    ----------
+    rng, draw
+        For one message, and for many at a time.
     """
 
-    def __init__(self, rng: Random):
-        self.now = 0
-        self._random = rng.random
-        self._left = 0  # of the burst
-        self._squeezed = 0  # messages that follow each other within a nanosecond or two
-        gap = rng.expovariate
-        self._slow = [max(1, int(gap(1 / 700) if rng.random() < 0.3 else gap(1 / 14_000))) for _ in range(_GAPS)]
-        self._fast = [max(1, int(gap(1 / 600))) for _ in range(_GAPS)]
-        self._gaps = self._slow
-        self._apart = [int(gap(1 / 330_000)) for _ in range(_GAPS)]
-        self._sizes = list(accumulate(1 / n**2.05 for n in range(1, 1000)))
-
-    def tick(self) -> int:
-        """The next message's time."""
-        if self._squeezed:
-            self._squeezed -= 1
-            self.now += int(self._random() * 3)
-        elif self._left:
-            self._left -= 1
-            self.now += self._gaps[int(self._random() * _GAPS)]
-        else:
-            self._left = bisect(self._sizes, self._random() * self._sizes[-1])
-            self._gaps = self._fast if self._random() < 0.06 else self._slow
-            self.now += self._apart[int(self._random() * _GAPS)]
-        return self.now
-
-    def jump(self, to: int) -> None:
-        """Let the next message come at ``to`` or, where that has passed, at once."""
-        self.now, self._left = max(self.now, to), 1
-
-    def squeeze(self, count: int) -> None:
-        """Let the next ``count`` messages come at a nanosecond's distance."""
-        self._squeezed = count
-
-
-class Tape:
-    """Writes messages in the order of their times."""
-
-    def __init__(self, rng: Random):
-        self.rng = rng
-        self.clock = Clock(rng)
+    def __init__(self, rng: Random, draw: np.random.Generator):
+        self.rng, self.draw = rng, draw
+        self.clock = Clock(draw)
         self.written = 0
         self.seen: set[str] = set()  #: types written
         # References of one symbol agree modulo 4; each residue counts up by itself, from a start of its own.
@@ -95,6 +60,23 @@ class Tape:
         self._references[residue] = reference + 4 * (1 + int(self.rng.random() * 3))
         return reference
 
+    def references(self, residues: np.ndarray) -> np.ndarray:
+        """One for each of ``residues``, in order."""
+        found = np.empty(len(residues), np.int64)
+        for residue in range(4):
+            mine = residues == residue
+            steps = 4 * (1 + (self.draw.random(int(mine.sum())) * 3).astype(np.int64))
+            found[mine] = self._references[residue] + np.cumsum(steps) - steps
+            self._references[residue] += int(steps.sum())
+        return found
+
     def match(self) -> int:
         self._match += 1 + int(self.rng.random() * 2)
         return self._match
+
+    def matches(self, count: int) -> np.ndarray:
+        """The next ``count`` match numbers."""
+        found = self._match + np.cumsum(1 + (self.draw.random(count) * 2).astype(np.int64))
+        if count:
+            self._match = int(found[-1])
+        return found
