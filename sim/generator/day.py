@@ -45,7 +45,7 @@ def _phases() -> Iterator[tuple[float, dict[str, int], int]]:
 
 _PHASES = tuple(_phases())
 _OPENS, _CLOSES = 2, len(_PHASES) - 1  #: phases
-_PAGE = 8192  #: messages at a time, at most
+_PAGE = 16384  #: messages at a time, at most
 _STEPS = 100  #: pages of a session, at least: what is scheduled comes in time
 _PER_STOCK = 8  #: messages of a page for each other symbol, at most: of each, one execution
 _STICKY = 0.3  #: chance that a message is on the symbol of the one before
