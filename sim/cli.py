@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from spec import config
-from spec.config import ConfigError, Design
+from spec.config import ConfigError
 
-from . import console, saved_runs
+from . import console, replays, saved_runs
 from .console import output
 from .exchange.command import exchange
 from .inputs import InputError
+from .options import DESIGN, OUT, SEED, SHARE, generated, load
 
 app = typer.Typer(
     name="tickwire", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -36,203 +36,20 @@ def command(function: Callable) -> Callable:
     return app.command(help=text)(function)
 
 
-_DESIGN = typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset (small, demo, u280) or path of a TOML file.")
-_SEED = typer.Option("--seed", help="Fixes everything that is random.")
-_OUT = typer.Option("--out", "-o", metavar="DIR", help="Where orders.pcap, run.json and the waveform go.")
-_WAVES = typer.Option("--waves/--no-waves", help="Record a waveform (FST) around the first difference or order.")
-_ENGINE = typer.Option("--engine", metavar="ENGINE", help="What the hardware runs in: native (compiled, fast), "
-                       "cocotb-verilator or cocotb-icarus (no waveforms). The records are the same.")
-_SPEED = typer.Option("--speed", metavar="SPEED", help="Gaps between frames: wire (as fast as the core's bus), 10g, "
-                      "25g, realtime (as recorded, each at most 3 ms) or max (none).")
-_BUDGET = typer.Option("--budget", metavar="STAGE=NS", help="Fail with exit code 3 if the stage takes longer, in place "
-                       "of the design's budget. May be given several times.")
-_PER_MESSAGE = typer.Option("--per-message", help="Keep the latency of every message in every stage: messages.parquet.")
-_SHARE = typer.Option("--share", min=0.01, max=0.99, help="Of the order flow on the design's symbols.")
-
-
-def load(design: str) -> Design:
-    """A preset by name, or a TOML file by path."""
-    return config.load(design) if design.endswith(".toml") or "/" in design else config.preset(design)
-
-
-def _budgets(design: Design, said: list[str] | None) -> config.Budgets:
-    """The design's budgets with those of the command line."""
-    stages, budgets = config.Budgets.model_fields, design.budgets.model_dump()
-    for each in said or []:
-        stage, _, ns = each.partition("=")
-        try:
-            budgets[stage] = float(ns)
-        except ValueError:
-            budgets[stage] = 0.0
-        if stage not in stages or not 0 < budgets[stage] < float("inf"):
-            raise ConfigError(f"--budget: must be STAGE=NS with a stage of {', '.join(stages)} and ns above 0, "
-                              f"not {each!r}")
-    return config.Budgets(**budgets)
-
-
-def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None, engine: str,
-            budget: list[str] | None, per_message: bool, speed: str) -> None:
-    """Replay, print, and exit with the verdict."""
-    from . import replay, report
-    from .engine import ENGINES, NATIVE
-    from .pace import Pace
-
-    budgets, pace = _budgets(design, budget), Pace(speed, design)
-    if engine not in ENGINES:
-        raise ConfigError(f"--engine: one of {', '.join(ENGINES)}, not {engine!r}")
-    with console.progress(total) as show:
-        run = replay.run(design, frames, out=out, waves=waves and engine == NATIVE, engine=engine, pace=pace,
-                         budgets=budgets, per_message=per_message, progress=lambda p: show(p.phase, p.messages))
-    report.print_run(run, output)
-    raise typer.Exit(_verdict(run))
-
-
-def _verdict(run) -> int:
-    """The exit code of a run. A difference outweighs damage to the input, that a latency."""
-    if run.differences:
-        return console.DIFFERENT
-    if run.input_error:
-        return console.fail(run.input_error)
-    if run.exceeded:
-        for row in run.exceeded:
-            print(f"tickwire: {row.name}: up to {row.ns(row.maximum):.1f} ns, {row.maximum} cycles; its budget is "
-                  f"{row.budget_ns:g} ns", file=sys.stderr)
-    return console.SUCCESS if run.passed else console.TOO_SLOW
-
-
-def _session(design: Design, messages: int, seed: int, share: float = 0.6, symbols: int | None = None):
-    """A generated session's messages. A bad size is a user's error."""
-    from .generator import session
-
-    try:
-        return session(design, messages=messages, seed=seed, share=share, symbols=symbols)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
-
-
-@command
-def demo(
-    design: Annotated[str, _DESIGN] = "demo",
-    messages: Annotated[int, typer.Option("--messages", "-n", help="Length of the session.")] = 100_000,
-    seed: Annotated[int, _SEED] = 1,
-    out: Annotated[Path, _OUT] = Path("build/demo"),
-    waves: Annotated[bool, _WAVES] = True,
-    share: Annotated[float, _SHARE] = 0.6,
-    engine: Annotated[str, _ENGINE] = "native",
-    speed: Annotated[str, _SPEED] = "wire",
-    budget: Annotated[list[str] | None, _BUDGET] = None,
-    per_message: Annotated[bool, _PER_MESSAGE] = False,
-) -> None:
-    """Send a generated market session through the hardware and compare it with the model.
-
-    The session has all symbols of a small market, bursts, halts, auctions and every message type. The first
-    run compiles the simulation, which takes a minute or two.
-
-    \b
-    [bold]Examples[/bold]
-      tickwire demo
-      tickwire demo --messages 1000000 --seed 7
-      tickwire demo --design u280 --no-waves
-      tickwire demo --budget book=20 --budget tick_to_trade=50
-    """
-    from .framing import as_file, frames
-
-    chosen = load(design)
-    session = _session(chosen, messages, seed, share)
-    _replay(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out, waves=waves,
-            total=messages, engine=engine, budget=budget, per_message=per_message, speed=speed)
-
-
-@command
-def replay(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="ITCH files (.itch, .itch.gz) or captures "
-                                               "(.pcap, .pcapng); - is standard input.")],
-    design: Annotated[str, _DESIGN] = "demo",
-    symbols: Annotated[str, typer.Option("--symbols", "-s", metavar="auto|A,B,...", help="Symbols to follow in place "
-                       "of the design's: by name, or [bold]auto[/bold] for the busiest in the file. Without it, "
-                       "auto is used if the file has none of the design's.")] = "",
-    line_b: Annotated[list[str] | None, typer.Option("--line-b", metavar="FILE", help="The same feed as it came on "
-                      "line B; FILE... is line A then. May be given several times.")] = None,
-    limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many messages; of each line."
-                                              )] = None,
-    start: Annotated[str, typer.Option("--from", metavar="TIME", help="Begin at this time of the messages: HH:MM, "
-                     "HH:MM:SS or HH:MM:SS.fraction. Symbols and trading states from before it are kept.")] = "",
-    end: Annotated[str, typer.Option("--to", metavar="TIME", help="End before this time.")] = "",
-    seed: Annotated[int, _SEED] = 1,
-    out: Annotated[Path, _OUT] = Path("build/replay"),
-    waves: Annotated[bool, _WAVES] = False,
-    engine: Annotated[str, _ENGINE] = "native",
-    speed: Annotated[str, _SPEED] = "wire",
-    budget: Annotated[list[str] | None, _BUDGET] = None,
-    per_message: Annotated[bool, _PER_MESSAGE] = False,
-) -> None:
-    """Send recorded market data through the hardware and compare it with the model.
-
-    ITCH messages are wrapped into MoldUDP64 frames as on the real wire (the seed decides how many go into each);
-    captured frames go in as they are. The format is found by looking at the content. Several files are one session.
-
-    A file cut out of the middle of a day has no stock directory: its symbols are then known by their locate codes, the
-    market is taken to be open, and orders that were added before the cut are flagged as unknown.
-
-    \b
-    [bold]Examples[/bold]
-      tickwire replay day.itch.gz --symbols AAPL,MSFT --limit 5000000
-      tickwire replay a.pcap --line-b b.pcap --speed realtime
-      tickwire replay day.itch.gz --from 09:30 --to 09:35 --speed 10g
-      tickwire generate -o day.itch --messages 50000 && tickwire replay day.itch
-    """
-    from .sources import both_lines, input_frames
-    from .window import Window
-
-    window = Window.of(start, end)
-    chosen, total = _fitted(load(design), files, symbols, limit, window)
-    if line_b and len(chosen.feed.lines) < 2:
-        raise ConfigError("--line-b: the design has one line (feed.lines)")
-    options = {"design": chosen, "seed": seed, "limit": limit, "window": window}
-    frames = both_lines(files, line_b, **options) if line_b else input_frames(files, **options)
-    _replay(chosen, frames, out=out, waves=waves, total=total, engine=engine, budget=budget, per_message=per_message,
-            speed=speed)
-
-
-def _fitted(design: Design, files: list[str], symbols: str, limit: int | None, window) -> tuple[Design, int | None]:
-    """The design for ``files``, and how many messages are in them if that is known."""
-    from . import autodesign
-
-    if "-" in files:  # cannot be read twice
-        if symbols:
-            raise ConfigError("--symbols: standard input cannot be looked at beforehand: name a file, or have the "
-                              "symbols in --design FILE")
-        return design, limit
-    with console.progress(limit) as show:
-        found = autodesign.scan(files, limit=limit, window=window,
-                                progress=lambda done: show("looking for symbols", done))
-    if not found.seen and not found.messages:
-        raise InputError(files[0], "expected MoldUDP64 datagrams with ITCH messages, found none")
-    if symbols and symbols != "auto":
-        design = autodesign.fit(design, found, stocks=[name.strip().upper() for name in symbols.split(",")])
-    elif symbols == "auto" or not autodesign.occurs(design, found):
-        if not symbols:
-            output.print("None of the design's symbols is in this input; taking the busiest there (--symbols auto).")
-        design = autodesign.fit(design, found)
-    else:
-        return autodesign.from_the_start(design, found), found.messages if found.whole else limit
-    names = ", ".join(symbol.stock for symbol in design.symbols)
-    scanned = "" if found.whole else f", from the first {found.messages:,} messages"
-    output.print(f"Symbols{scanned}: {names}")
-    return design, found.messages if found.whole else limit
-
-
+command(replays.demo)
+command(replays.replay)
 command(saved_runs.report)
 command(saved_runs.export)
+command(saved_runs.diff)
 
 
 @command
 def generate(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="What to write: .itch, .itch.gz or .pcap.")],
     messages: Annotated[int, typer.Option("--messages", "-n", help="Exactly so many.")] = 100_000,
-    seed: Annotated[int, _SEED] = 1,
-    design: Annotated[str, _DESIGN] = "demo",
-    share: Annotated[float, _SHARE] = 0.6,
+    seed: Annotated[int, SEED] = 1,
+    design: Annotated[str, DESIGN] = "demo",
+    share: Annotated[float, SHARE] = 0.6,
     symbols: Annotated[int | None, typer.Option("--symbols", min=2, help="All symbols, the design's among them; a few "
                                                 "hundred without it.")] = None,
 ) -> None:
@@ -250,7 +67,7 @@ def generate(
     from .outputs import WRITERS, writer
 
     chosen = load(design)
-    session = _session(chosen, messages, seed, share, symbols)
+    session = generated(chosen, messages, seed, share, symbols)
     write = writer(out)
     if write is None:
         raise ConfigError(f"--out: {str(out)!r} must end in {', '.join(WRITERS)}")
@@ -295,7 +112,7 @@ def describe(
 @command
 def verilog(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Directory for the .v files.")],
-    design: Annotated[str, _DESIGN] = "demo",
+    design: Annotated[str, DESIGN] = "demo",
 ) -> None:
     """Write the Verilog of the core, and of each stage by itself.
 
@@ -321,10 +138,10 @@ def verilog(
 
 @command
 def latency(
-    design: Annotated[str, _DESIGN] = "demo",
+    design: Annotated[str, DESIGN] = "demo",
     messages: Annotated[int, typer.Option("--messages", "-n", help="Length of the session that is measured.")] = 20_000,
-    seed: Annotated[int, _SEED] = 1,
-    out: Annotated[Path, _OUT] = Path("build/latency"),
+    seed: Annotated[int, SEED] = 1,
+    out: Annotated[Path, OUT] = Path("build/latency"),
 ) -> None:
     """Explain and measure the latency of each stage against its budget.
 
@@ -339,19 +156,19 @@ def latency(
     from .framing import as_file, frames
 
     chosen = load(design)
-    session = _session(chosen, messages, seed)
+    session = generated(chosen, messages, seed)
     with console.progress(messages) as show:
         run = replay.run(chosen, frames(as_file(session), design=chosen, seed=seed, bracket=True), out=out,
                          progress=lambda p: show(p.phase, p.messages))
     explain.print_latency(run, output)
-    raise typer.Exit(_verdict(run))
+    raise typer.Exit(replays.verdict(run))
 
 
 @command
 def fill(
     design: Annotated[str, typer.Option("--design", "-d", metavar="NAME|FILE", help="Preset or path of a TOML file; "
                                         "without it, eight symbols and a table of 196 624 entries.")] = "",
-    seed: Annotated[int, _SEED] = 1,
+    seed: Annotated[int, SEED] = 1,
     hardware: Annotated[bool, typer.Option("--hardware/--no-hardware", help="Send the same orders through the compiled "
                                            "book and see that it raises the flag with the same message.")] = True,
 ) -> None:
@@ -383,10 +200,10 @@ def fill(
 def rate(
     stages: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...",
                                                        help="book, order; both without it.")] = None,
-    design: Annotated[str, _DESIGN] = "small",
+    design: Annotated[str, DESIGN] = "small",
     messages: Annotated[int, typer.Option("--messages", "-n", min=1000, help="In as many cycles, without a pause.")]
     = 1_000_000,
-    seed: Annotated[int, _SEED] = 1,
+    seed: Annotated[int, SEED] = 1,
 ) -> None:
     """Give the compiled book a message in every cycle, and the order stage more orders than leave.
 
@@ -421,11 +238,11 @@ def rate(
 
 @command
 def bench(
-    design: Annotated[str, _DESIGN] = "demo",
+    design: Annotated[str, DESIGN] = "demo",
     messages: Annotated[int, typer.Option("--messages", "-n", min=1000, help="Of each whole replay.")] = 100_000,
     few: Annotated[int, typer.Option("--few", min=100, help="That all engines are given, on the preset small: Icarus "
                                      "does some thirty a second.")] = 500,
-    seed: Annotated[int, _SEED] = 1,
+    seed: Annotated[int, SEED] = 1,
 ) -> None:
     """Measure how fast hardware and replays are, in each engine, and where the time goes.
 
@@ -449,8 +266,8 @@ def test(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
                                                       "risk, order, session, core; all without it.")] = None,
     simulator: Annotated[str, typer.Option("--simulator", help="verilator, icarus or both.")] = "both",
-    design: Annotated[str, _DESIGN] = "small",
-    seed: Annotated[int, _SEED] = 1,
+    design: Annotated[str, DESIGN] = "small",
+    seed: Annotated[int, SEED] = 1,
     waves: Annotated[bool, typer.Option("--waves", help="Record waveforms.")] = False,
 ) -> None:
     """Run the benches: hardware of a stage against its golden model, in a simulator.
@@ -471,7 +288,7 @@ def test(
 def synth(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
                                                       "risk, order, session, core; all without it.")] = None,
-    design: Annotated[str, _DESIGN] = "small",
+    design: Annotated[str, DESIGN] = "small",
     levels: Annotated[int, typer.Option("--levels", min=1, metavar="N", help="Levels of logic allowed between two "
                                         "registers of the hot path.")] = 6,
     as_json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures to a file.")] = None,

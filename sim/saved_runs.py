@@ -7,7 +7,7 @@ import typer
 
 from spec.config import ConfigError
 
-from .console import output
+from .console import DIFFERENT, SUCCESS, output
 
 
 def export(
@@ -72,3 +72,22 @@ def report(
     path = out or run / "report.html"
     write(SavedRun(run), path)
     output.print(f"{path}: {path.stat().st_size:,} octets", soft_wrap=True)
+
+
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="Directory that a run wrote into.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+) -> None:
+    """Compare two recorded runs: design, counters, every field of every order, every order frame, latencies.
+
+    Exit code: 0 they are the same, 1 they differ.
+
+    \b
+    [bold]Example[/bold]
+      tickwire demo -o build/a && tickwire demo -o build/b --seed 2 && tickwire diff build/a build/b
+    """
+    from .report.saved import SavedRun
+    from .run_diff import compare, print_changes
+
+    count = print_changes(a, b, compare(SavedRun(a), SavedRun(b)), output)
+    raise typer.Exit(DIFFERENT if count else SUCCESS)

@@ -7,7 +7,6 @@ from random import Random
 
 from spec.config import Design
 
-
 _DEPTH = 60  #: resting orders of a symbol that the design does not follow, on average, at most
 
 
@@ -70,7 +69,7 @@ def universe(design: Design, *, messages: int, share: float, symbols: int | None
             locate=locates[name], stock=name.encode().ljust(8), tick=tick,
             reference=rng.randrange(1000, 10_000) if tick == 1 else 100 * int(rng.lognormvariate(8, 1) + 200),
             residue=rng.randrange(4), weight=(1 - share) * weight,
-            depth=max(4, int(min((1 - share) * messages / 16, _DEPTH * len(names)) * weight)), reach=64, stubs=rng.random() < 0.8,
-            configured=False,
+            depth=max(4, int(min((1 - share) * messages / 16, _DEPTH * len(names)) * weight)), reach=64,
+            stubs=rng.random() < 0.8, configured=False,
         ))
     return stocks

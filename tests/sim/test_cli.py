@@ -13,8 +13,8 @@ from sim.inputs import open_input
 from sim.replay import Run
 from spec import config
 
-COMMANDS = ("demo", "replay", "report", "export", "generate", "verilog", "latency", "fill", "rate", "bench", "test",
-            "synth", "exchange")
+COMMANDS = ("demo", "replay", "report", "export", "diff", "generate", "describe", "verilog", "latency", "fill", "rate",
+            "bench", "test", "synth", "exchange")
 SMALL = config.preset("small")
 
 

@@ -6,9 +6,12 @@ import pytest
 
 from golden_model.core import Core
 from sim.blocks import blocks
+from sim.cli import run
 from sim.framing import as_file, frames
 from sim.generator import MIN_PER_SYMBOL, describe, session
 from sim.generator.describe import Statistics
+from sim.outputs import writer
+from sim.sources import input_messages
 from spec import config, itch, wire
 
 SMALL, DEMO = config.preset("small"), config.preset("demo")
@@ -225,6 +228,34 @@ def test_the_model_follows_without_a_fault_and_trades():
     assert counters["strategy"]["suppressed_halt"] and counters["strategy"]["suppressed_unknown"]
     assert counters["book"]["zone_better"] and counters["book"]["zone_worse"]
     assert counters["indicators"]["breaks"] and not counters["indicators"]["break_unknown"]
+
+
+def test_thousands_of_symbols(tmp_path):
+    """Written as a file many messages at a time, and legal one by one."""
+    whole = session(DEMO, messages=150_000, seed=3, share=0.05, symbols=3000)
+    path = tmp_path / "day.itch"
+    writer(path)(path, whole)
+    messages = [message.octets for message in input_messages([path])]
+    assert messages == list(whole) and len(messages) == 150_000
+    assert follow(messages) == {}
+    statistics = describe(messages)
+    assert len(statistics.by_symbol) == 3000 and {*statistics.types} == {*itch.MESSAGES}
+    assert 0.02 < statistics.busiest(10) < 0.2 and statistics.peak_orders > 5000 and not statistics.unknown
+    assert statistics.busiest_orders < statistics.peak_orders
+    hours = Counter(fields(m)["timestamp"] // (3600 * 10**9) for m in messages)
+    assert hours[15] > hours[12] < hours[9] and all(hours[hour] for hour in range(9, 17))
+
+
+def test_describe_prints_a_day_and_what_is_no_message(tmp_path, capsys):
+    path = tmp_path / "day.itch"
+    writer(path)(path, session(SMALL, messages=3000, seed=1))
+    octets = path.read_bytes()
+    path.write_bytes(octets[:-5])
+    assert run(["describe", str(path)]) == 2
+    captured = capsys.readouterr()
+    assert "2,999" in captured.out and "76 %" not in captured.out and "77.6 %" in captured.out
+    assert captured.err.startswith(f"tickwire: {path}: offset ") and captured.err.count("\n") == 1
+    assert describe([b"", b"Z", b"D" * 7]).unknown == 3
 
 
 @pytest.mark.parametrize(("arguments", "fault"), [
