@@ -85,7 +85,7 @@ class HardwareCore:
 
     @property
     def quiet(self) -> bool:
-        """Everything wanted was decided upon, all that was sent is acknowledged, all that was heard is accounted for."""
+        """Everything wanted was decided upon, all sent is acknowledged, all heard is accounted for."""
         return (not self._engine.waiting and self.wanted == len(self.decisions) + len(self.refused)
                 and self.session.unacknowledged == self._sent and self._accounted >= len(self.replies))
 
