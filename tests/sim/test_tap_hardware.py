@@ -104,7 +104,7 @@ PACE = 0.0004  #: seconds of the core per second of the kernels
 REFERENCE = 500_000  #: $50.00: the collars let pass what the bench wants, up to $100
 UNDER_WAY = 20_000  #: octets, at which no more orders are wanted for now
 AT_ONCE = 32  #: orders
-LOOKS_S, BEATS_S = 0.5, 10.0  #: of the wall
+LOOKS_S, BEATS_S = 0.3, 10.0  #: of the wall
 #: What refuses an order while the session is not there or has no room.
 OF_THE_MOMENT = Refusal.KILL_SWITCH | Refusal.NO_SESSION | Refusal.ORDER_QUEUE_FULL
 
@@ -134,6 +134,7 @@ class HardwareBench(Bench):
         assert len(self.engine.capture().streams["updates"]) == len(trades)
         self.core = HardwareCore(self.engine, design)
         self._looks = self._beats = time.monotonic()
+        self._heard = 0
 
     def __exit__(self, *exception):
         super().__exit__(*exception)
@@ -158,9 +159,12 @@ class HardwareBench(Bench):
         self.rig.run(self.core, until=self._settled, timeout_s=timeout_s)
 
     def _settled(self) -> bool:
-        """Looked for seldom: the exchange writes all its FIX messages again to say what they are."""
+        """Looked for when nothing comes any more: to say what it said, the exchange writes all FIX messages again."""
         self._keep_alive()
-        if not self.core.quiet or (now := time.monotonic()) < self._looks:
+        now, heard = time.monotonic(), len(self.core.replies)
+        if not self.core.quiet or heard != self._heard or now < self._looks:
+            if heard != self._heard:
+                self._heard, self._looks = heard, now + LOOKS_S
             return False
         self._looks = now + LOOKS_S
         return self.all_heard()
