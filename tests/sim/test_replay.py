@@ -159,13 +159,6 @@ def test_an_exceeded_budget_fails_the_run(clean, tmp_path):
     assert not run.passed and "over budget: strategy" in _text(run)
 
 
-def test_gaps_do_not_change_what_is_said(clean, tmp_path):
-    frames, run, _ = clean
-    apart = _run(frames, tmp_path, gap=40)
-    assert apart.passed and apart.cycles > run.cycles
-    assert apart.compared == run.compared and apart.symbols == run.symbols
-
-
 def _text(run, width=100):
     console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     report.print_run(run, console)

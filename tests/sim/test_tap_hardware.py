@@ -3,6 +3,7 @@
 What drives it is first tried with the software core in the simulator's place.
 """
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -103,6 +104,7 @@ PACE = 0.0004  #: seconds of the core per second of the kernels
 REFERENCE = 500_000  #: $50.00: the collars let pass what the bench wants, up to $100
 UNDER_WAY = 20_000  #: octets, at which no more orders are wanted for now
 AT_ONCE = 32  #: orders
+LOOKS_S, BEATS_S = 0.3, 10.0  #: of the wall
 #: What refuses an order while the session is not there or has no room.
 OF_THE_MOMENT = Refusal.KILL_SWITCH | Refusal.NO_SESSION | Refusal.ORDER_QUEUE_FULL
 
@@ -131,6 +133,8 @@ class HardwareBench(Bench):
         self.engine.idle(1000)
         assert len(self.engine.capture().streams["updates"]) == len(trades)
         self.core = HardwareCore(self.engine, design)
+        self._looks = self._beats = time.monotonic()
+        self._heard = 0
 
     def __exit__(self, *exception):
         super().__exit__(*exception)
@@ -141,6 +145,7 @@ class HardwareBench(Bench):
         core, goal = self.core, len(self.core.decisions) + orders
 
         def done() -> bool:
+            self._keep_alive()
             decided = core.wanted == len(core.decisions) + len(core.refused)
             if len(core.decisions) < goal and decided and core.under_way < UNDER_WAY:
                 self.want(min(AT_ONCE, goal - len(core.decisions)))
@@ -149,6 +154,26 @@ class HardwareBench(Bench):
         self.rig.run(core, until=done, timeout_s=timeout_s)
         if settled:
             self.settle(timeout_s)
+
+    def settle(self, timeout_s: float = 60):
+        self.rig.run(self.core, until=self._settled, timeout_s=timeout_s)
+
+    def _settled(self) -> bool:
+        """Looked for when nothing comes any more: to say what it said, the exchange writes all FIX messages again."""
+        self._keep_alive()
+        now, heard = time.monotonic(), len(self.core.replies)
+        if not self.core.quiet or heard != self._heard or now < self._looks:
+            if heard != self._heard:
+                self._heard, self._looks = heard, now + LOOKS_S
+            return False
+        self._looks = now + LOOKS_S
+        return self.all_heard()
+
+    def _keep_alive(self) -> None:
+        """In FIX heartbeats are the host's business."""
+        if self.fix and (now := time.monotonic()) >= self._beats:
+            self._beats = now + BEATS_S
+            self.core.tell(ADMIN.tuple(ord("0"), 0, 0))
 
     def without_times(self, messages: list[bytes]) -> list:
         """FIX without what is another when a message is sent again: SendingTime, OrigSendingTime, PossDupFlag."""
