@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sim import cli
+from sim import replays
 from sim.cli import run
 from spec import config
 
@@ -12,10 +12,10 @@ SMALL = config.preset("small")
 
 
 def test_budgets_of_the_command_line_replace_the_designs():
-    budgets = cli._budgets(SMALL, ["book=20", "tick_to_trade=49.6"])
+    budgets = replays._budgets(SMALL, ["book=20", "tick_to_trade=49.6"])
     assert (budgets.book, budgets.tick_to_trade) == (20, 49.6)
     assert budgets.feed == SMALL.budgets.feed
-    assert cli._budgets(SMALL, None) == SMALL.budgets
+    assert replays._budgets(SMALL, None) == SMALL.budgets
 
 
 @pytest.mark.parametrize("said", ["book", "book=", "book=fast", "book=0", "book=-1", "book=inf", "book=nan", "nose=3",
