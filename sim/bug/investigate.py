@@ -70,8 +70,8 @@ def investigate(design: Design, difference: Difference, source: Callable[[], Ite
     progress("reading the input again")
     number, candidates = _candidates(design, difference, source)
     progress("telling the story")
-    at, history = number
-    found = Found(difference, tell(design, history, at, model=make) if history else Story(), [], 0)
+    history = candidates[0]
+    found = Found(difference, tell(design, history, number, model=make) if history else Story(), [], 0)
     trials = Trials(design, library, model=make, like=difference, seed=seed)
     for candidate in candidates:
         progress(f"trying {len(candidate):,} messages")
@@ -105,9 +105,10 @@ def _leave(found: Found, design: Design, trials: Trials, library: Path, traced: 
                                           cycle=found.minimised.cycle or 0)
 
 
-def _candidates(design: Design, difference: Difference, source: Callable[[], Iterable[Message]]):
-    """(Number of the message that differs, messages of its symbol and of none), and what may fail by itself: those;
-    with all of the design's symbols; with everything, the last of it."""
+def _candidates(design: Design, difference: Difference,
+                source: Callable[[], Iterable[Message]]) -> tuple[int, list[list[bytes]]]:
+    """What may fail by itself: messages of the symbol and of none; of all of the design's symbols, the last of them; of
+    everything, the last. And the number of the message that differs, in the first of these."""
     stop = _position(difference, source)
     locates = {symbol.locate for symbol in design.symbols if symbol.locate}
     stocks = {symbol.stock_octets for symbol in design.symbols}
@@ -127,7 +128,7 @@ def _candidates(design: Design, difference: Difference, source: Callable[[], Ite
         if of in locates or not of:
             following.add(octets)
         everything.add(octets)
-    return (number, history), [history, following.messages, everything.messages]
+    return number, [history, following.messages, everything.messages]
 
 
 class _Last:
