@@ -7,8 +7,11 @@ import re
 import pytest
 
 from sim import benches, cli, console, explain, replay, report, simulators
+from sim.bug.investigate import Found
+from sim.bug.story import Story
 from sim.captures import PcapWriter
 from sim.cli import run
+from sim.differences import Difference
 from sim.inputs import open_input
 from sim.replay import Run
 from spec import config
@@ -183,6 +186,26 @@ def test_replay_takes_the_symbols_it_is_told(session_file, replayed, said, capsy
     assert len(replayed[1][0].symbols) == 12  # all there are
     assert run(["replay", str(session_file), "-s", "NOWHERE"]) == 2
     assert "'NOWHERE' does not occur in the input" in capsys.readouterr().err
+
+
+def test_a_difference_is_looked_into(session_file, monkeypatch, said):
+    difference = Difference("value", "book", "updates", "bid_price", 1, 2, message=7)
+    seen = []
+
+    def look(design, found, source, **_):
+        seen.append((found, [message.octets for message in source()]))
+        return Found(found, Story(), [], 3)
+
+    monkeypatch.setattr(replay, "run", lambda design, frames, **_: Run(
+        design, differences=1, first_difference=difference, paths={"verilog": session_file}))
+    monkeypatch.setattr(report, "print_run", lambda *_: None)
+    monkeypatch.setattr("sim.engine.build", lambda *_, **__: session_file)
+    monkeypatch.setattr("sim.bug.investigate", look)
+    assert run(["replay", str(session_file), "-d", "small"]) == 1
+    with open_input(session_file) as data:
+        assert seen == [(difference, [message.octets for message in data.messages()])]
+    assert "No part of the input that was tried (3 trials) fails by itself" in said.getvalue()
+    assert run(["replay", str(session_file), "-d", "small", "--no-investigate"]) == 1 and len(seen) == 1
 
 
 def test_replay_of_standard_input(session_file, replayed, monkeypatch):
