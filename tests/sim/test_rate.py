@@ -35,6 +35,7 @@ def test_the_command(capsys):
     assert "no rate of 'bok'; choose from book, order" in capsys.readouterr().err
 
 
+@pytest.mark.campaign
 def test_orders_per_second(capsys):
     """At least ten million leave with either protocol; a wire has room for its own."""
     assert run(["rate", "order"]) == 0

@@ -16,6 +16,7 @@ def resting(tmp_path) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("simulator", ["verilator", pytest.param("icarus", marks=pytest.mark.campaign)])
 def test_every_coverage_bin_is_hit(simulator, build_dir, resting):
     run_bench("core", bench="core_uvm.tests", testcase="EveryBin", simulator=simulator, seed=1, directory=build_dir,
               design=resting)

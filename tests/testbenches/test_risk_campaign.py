@@ -29,7 +29,7 @@ FOCI = {
 INTENTS = {("small", "everything"): 200_000, ("small", "sums"): 150_000, ("small", "moments"): 100_000,
            ("larger", "everything"): 200_000, ("larger", "sums"): 150_000, ("larger", "moments"): 100_000,
            ("one", "everything"): 100_000}
-SHORT = {"small": 20_000, "larger": 5_000, "one": 5_000}
+SHORT = {"small": 20_000, "larger": 5_000}
 
 
 def _of(**sections) -> Design:
