@@ -9,6 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from spec.records import RECORDS
+
 from .inputs import open_input
 from .order_frames import name_octet
 from .report.saved import SavedRun
@@ -21,12 +23,13 @@ _STAGES = {
     "side": "strategy", "quantity": "strategy", "price": "strategy", "host": "strategy", "risk": "risk",
     "user_ref_num": "risk", "encode": "order", "queue": "order", "sof": "order", "end": "order",
     "tick_to_trade": "order"}
+_STAGE_OF = {record.stream: record.stage for record in RECORDS}
 _SHOWN = 20  #: of each kind
 
 
 @dataclass(frozen=True)
 class Change:
-    """``where``: a key of the design, a counter, or an order with its message; ``None``: it is not there."""
+    """``where``: the design, counters, a symbol, a book, or an order with its message; ``None``: it is not there."""
 
     stage: str
     where: str
@@ -36,7 +39,8 @@ class Change:
 
 
 def compare(a: SavedRun, b: SavedRun) -> Iterator[Change]:
-    """All that differs: design, counters, orders field by field, order frames octet by octet, latencies.
+    """All that differs: design, messages by type, counters, records by stream, the symbols' last states and their books
+    over time, orders field by field, order frames octet by octet, latencies.
 
     Raises ``InputError`` for a directory that holds no run.
     """
@@ -46,6 +50,12 @@ def compare(a: SavedRun, b: SavedRun) -> Iterator[Change]:
         counters = [run.summary["counters"].get(stage, {}) for run in (a, b)]
         for name, mine, theirs in _leaves(*counters):
             yield Change(stage, "counters", name, mine, theirs)
+    for key, mine, theirs in _leaves(a.summary["messages"], b.summary["messages"]):
+        yield Change("feed", "messages", key, mine, theirs)
+    for stream, mine, theirs in _leaves(a.summary["compared"], b.summary["compared"]):
+        yield Change(_STAGE_OF.get(stream, "order"), "records", stream, mine, theirs)
+    yield from _symbols(a, b)
+    yield from _books(a, b)
     yield from _orders(a, b)
     yield from _frames(a, b)
     rows = [{row["stage"]: row for row in run.summary["latency"]} for run in (a, b)]
@@ -64,6 +74,28 @@ def _leaves(a, b, key: str = "") -> Iterator[tuple[str, object, object]]:
             yield from _leaves(mine, theirs, f"{key}[{i}]")
     elif a != b:
         yield key, a, b
+
+
+def _symbols(a: SavedRun, b: SavedRun) -> Iterator[Change]:
+    """What hardware last said about each symbol."""
+    states = [{state["stock"]: state for state in run.summary["symbols"]} for run in (a, b)]
+    for stock in states[0] | states[1]:
+        for name, mine, theirs in _leaves(*(state.get(stock, {}) for state in states)):
+            stage = "indicators" if name.startswith(("indicator", "vwap")) else "book"
+            yield Change(stage, f"symbol {stock}", name, mine, theirs)
+
+
+def _books(a: SavedRun, b: SavedRun) -> Iterator[Change]:
+    """Quotes, trades and indicators over time: a table of bounded size."""
+    books = [{(row["symbol"], row["first_message"]): row for row in run.table("books").to_pylist()} for run in (a, b)]
+    for symbol, first in sorted(books[0].keys() | books[1].keys(), key=lambda key: key[::-1]):
+        mine, theirs = (rows.get((symbol, first)) for rows in books)
+        where = f"book {symbol}, from message {first}"
+        if mine is None or theirs is None:
+            yield Change("book", where, "updates", "there" if mine else None, "there" if theirs else None)
+            continue
+        for name, x, y in _leaves(mine, theirs):
+            yield Change("indicators" if name in ("sma", "ema", "vwap") else "book", where, name, x, y)
 
 
 def _rows(run: SavedRun) -> Iterator[dict]:

@@ -78,7 +78,7 @@ def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="Directory that a run wrote into.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
 ) -> None:
-    """Compare two recorded runs: design, counters, every field of every order, every order frame, latencies.
+    """Compare two recorded runs: design, counters, books, every field of every order, every order frame, latencies.
 
     Exit code: 0 they are the same, 1 they differ.
 

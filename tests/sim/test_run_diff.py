@@ -68,6 +68,34 @@ def test_an_order_that_is_missing_an_octet_a_counter_and_the_design(first, secon
     assert found[3][:2] == ("order", "frame 0") and "IPv4 source" in found[3][2] and len(found) == 4
 
 
+def test_books_differ_though_orders_and_counters_do_not(first, second):
+    path = second / "books.parquet"
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    for name, stage in (("bid", "book"), ("ema", "indicators")):
+        at = table.schema.get_field_index(name)
+        values = [old[name] + (i == 1) for i, old in enumerate(rows)]
+        pq.write_table(table.set_column(at, table.schema.field(at), pa.array(values, pa.int64())), path)
+        [(said, where, field, a, b)] = changes(first, second)
+        assert (said, field, b) == (stage, name, a + 1)
+        assert where == f"book {rows[1]['symbol']}, from message {rows[1]['first_message']}"
+    pq.write_table(table.slice(0, len(rows) - 1), path)
+    assert [change[2:] for change in changes(first, second)] == [("updates", "there", None)]
+
+
+def test_what_was_said_and_heard_differs_though_orders_do_not(first, second):
+    summary = json.loads((second / "run.json").read_text())
+    summary["messages"]["A"] += 1
+    summary["compared"]["depths"] -= 1
+    summary["symbols"][0]["update"]["bid_price"] += 1
+    summary["symbols"][0]["vwap"]["vwap"] += 1
+    (second / "run.json").write_text(json.dumps(summary))
+    stock = summary["symbols"][0]["stock"]
+    assert [change[:3] for change in changes(first, second)] == [
+        ("feed", "messages", "A"), ("book", "records", "depths"),
+        ("book", f"symbol {stock}", "update.bid_price"), ("indicators", f"symbol {stock}", "vwap.vwap")]
+
+
 def test_what_is_no_run(first, tmp_path, capsys):
     assert tickwire(["diff", str(first), str(tmp_path)]) == 2
     assert "expected the directory of a run" in capsys.readouterr().err
