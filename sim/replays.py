@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ from .console import output
 from .inputs import InputError
 from .octets import Message
 from .options import BUDGET, DESIGN, ENGINE, LOOK_INTO, OUT, PER_MESSAGE, SEED, SHARE, SPEED, WAVES, generated, load
+
+_KEEP = "design"  #: of --symbols: those of the design, whatever is in the file
 
 
 def _budgets(design: Design, said: list[str] | None) -> config.Budgets:
@@ -55,15 +58,23 @@ def _replay(design: Design, frames, *, out: Path, waves: bool, total: int | None
 
 def _investigate(design: Design, run, again: Callable[[], Iterable[Message]], *, out: Path, seed: int) -> None:
     from .bug import investigate, print_found
-    from .engine import build
+    from .engine import EngineError, build
+    from .report import write_json
+    from .simulators import MissingSimulator, ToolFailed
 
     def library(waves: bool) -> Path:
         return build(run.paths["verilog"], Path("build/native"), waves=waves)
 
-    with console.progress(None, "") as show:
-        found = investigate(design, run.first_difference, again, library=library(False), traced=lambda: library(True),
-                            out=out, seed=seed, progress=show)
+    try:
+        with console.progress(None, "") as show:
+            found = investigate(design, run.first_difference, again, library=library(False),
+                                traced=lambda: library(True), out=out, seed=seed, progress=show)
+    except (ConfigError, EngineError, InputError, MissingSimulator, ToolFailed, OSError) as error:
+        console.fail(f"the difference could not be looked into: {error}")  # which makes it no less of one
+        return
     print_found(found, output)
+    run.paths |= found.paths
+    write_json(run, run.paths["run"])
 
 
 def verdict(run) -> int:
@@ -119,7 +130,8 @@ def replay(
     design: Annotated[str, DESIGN] = "demo",
     symbols: Annotated[str, typer.Option("--symbols", "-s", metavar="auto|A,B,...", help="Symbols to follow in place "
                        "of the design's: by name, or [bold]auto[/bold] for the busiest in the file. Without it, "
-                       "auto is used if the file has none of the design's.")] = "",
+                       "auto is used if the file has none of the design's; [bold]design[/bold] keeps those "
+                       "nevertheless.")] = "",
     line_b: Annotated[list[str] | None, typer.Option("--line-b", metavar="FILE", help="The same feed as it came on "
                       "line B; FILE... is line A then. May be given several times.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", "-n", min=1, help="Stop after so many messages; of each line."
@@ -161,8 +173,8 @@ def replay(
     options = {"design": chosen, "seed": seed, "limit": limit, "window": window}
     frames = both_lines(files, line_b, **options) if line_b else input_frames(files, **options)
     _replay(chosen, frames, out=out, waves=waves, total=total, engine=engine, budget=budget, per_message=per_message,
-            speed=speed, seed=seed, again=(lambda: input_messages(files, window)) if look_into and "-" not in files
-            else None)
+            speed=speed, seed=seed, again=(lambda: islice(input_messages(files, window), limit))
+            if look_into and "-" not in files else None)
 
 
 def _fitted(design: Design, files: list[str], symbols: str, limit: int | None, window) -> tuple[Design, int | None]:
@@ -170,7 +182,7 @@ def _fitted(design: Design, files: list[str], symbols: str, limit: int | None, w
     from . import autodesign
 
     if "-" in files:  # cannot be read twice
-        if symbols:
+        if symbols not in ("", _KEEP):
             raise ConfigError("--symbols: standard input cannot be looked at beforehand: name a file, or have the "
                               "symbols in --design FILE")
         return design, limit
@@ -179,6 +191,8 @@ def _fitted(design: Design, files: list[str], symbols: str, limit: int | None, w
                                 progress=lambda done: show("looking for symbols", done))
     if not found.seen and not found.messages:
         raise InputError(files[0], "expected MoldUDP64 datagrams with ITCH messages, found none")
+    if symbols == _KEEP:
+        return autodesign.from_the_start(design, found), found.messages if found.whole else limit
     if symbols and symbols != "auto":
         design = autodesign.fit(design, found, stocks=[name.strip().upper() for name in symbols.split(",")])
     elif symbols == "auto" or not autodesign.occurs(design, found):

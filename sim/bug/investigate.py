@@ -44,6 +44,12 @@ class Found:
     save_file: Path | None = None
     command: str = ""  #: that replays it
 
+    @property
+    def paths(self) -> dict[str, Path]:
+        """What there is of files, for ``Run.paths``."""
+        files = {"minimised": self.input, "minimised_waveform": self.waveform, "minimised_signals": self.save_file}
+        return {name: path for name, path in files.items() if path}
+
 
 def investigate(design: Design, difference: Difference, source: Callable[[], Iterable[Message]], *, library: Path,
                 traced: Callable[[], Path], out: Path, seed: int = 1, model: Callable = Core,
@@ -93,7 +99,8 @@ def _leave(found: Found, design: Design, trials: Trials, library: Path, traced: 
     found.input, config = out / "minimised.itch", out / "minimised.toml"
     write_itch(found.input, found.messages)
     config.write_text(tomli_w.dumps(design.model_dump(mode="json", exclude_none=True)))
-    found.command = f"tickwire replay {found.input} --design {config} --seed {seed}"
+    # Few messages may not name a symbol of the design's, which must be the design that failed all the same.
+    found.command = f"tickwire replay {found.input} --design {config} --symbols design --seed {seed}"
     progress("building the simulation with waveforms")
     with_waves = Trials(design, traced(), model=make, like=found.difference, seed=seed)
     progress("recording the waveform")

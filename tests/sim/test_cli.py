@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from sim.bug.story import Story
 from sim.captures import PcapWriter
 from sim.cli import run
 from sim.differences import Difference
+from sim.engine import EngineError
 from sim.inputs import open_input
 from sim.replay import Run
 from spec import config
@@ -188,24 +190,50 @@ def test_replay_takes_the_symbols_it_is_told(session_file, replayed, said, capsy
     assert "'NOWHERE' does not occur in the input" in capsys.readouterr().err
 
 
-def test_a_difference_is_looked_into(session_file, monkeypatch, said):
+def test_a_difference_is_looked_into(session_file, tmp_path, monkeypatch, said):
     difference = Difference("value", "book", "updates", "bid_price", 1, 2, message=7)
     seen = []
 
     def look(design, found, source, **_):
         seen.append((found, [message.octets for message in source()]))
-        return Found(found, Story(), [], 3)
+        return Found(found, Story(), [], 3, waveform=tmp_path / "minimised.fst")
 
     monkeypatch.setattr(replay, "run", lambda design, frames, **_: Run(
-        design, differences=1, first_difference=difference, paths={"verilog": session_file}))
+        design, differences=1, first_difference=difference,
+        paths={"verilog": session_file, "run": tmp_path / "run.json"}))
     monkeypatch.setattr(report, "print_run", lambda *_: None)
     monkeypatch.setattr("sim.engine.build", lambda *_, **__: session_file)
     monkeypatch.setattr("sim.bug.investigate", look)
     assert run(["replay", str(session_file), "-d", "small"]) == 1
+    assert json.loads((tmp_path / "run.json").read_text())["paths"]["minimised_waveform"] == "minimised.fst"
     with open_input(session_file) as data:
         assert seen == [(difference, [message.octets for message in data.messages()])]
     assert "No part of the input that was tried (3 trials) fails by itself" in said.getvalue()
     assert run(["replay", str(session_file), "-d", "small", "--no-investigate"]) == 1 and len(seen) == 1
+    assert run(["replay", str(session_file), "-d", "small", "--limit", "50"]) == 1 and len(seen[1][1]) == 50
+
+
+@pytest.mark.parametrize("code", "SD")
+def test_symbols_of_the_design_can_be_kept_whatever_is_in_the_file(session_file, replayed, tmp_path, code):
+    with open_input(session_file) as data:
+        one = next(message.octets for message in data.messages() if message.octets[:1] == code.encode())
+    (tmp_path / "one.itch").write_bytes(len(one).to_bytes(2, "big") + one)
+    assert run(["replay", str(tmp_path / "one.itch"), "-d", "small", "--symbols", "design"]) == 0
+    assert replayed[0][0] == SMALL
+
+
+def test_a_difference_that_cannot_be_looked_into_still_is_one(session_file, monkeypatch, said, capsys):
+    def look(*_, **__):
+        raise EngineError("RX stopped accepting beats")
+
+    monkeypatch.setattr(replay, "run", lambda design, frames, **_: Run(
+        design, differences=1, first_difference=Difference("value", "book", "updates", "bid_price", 1, 2, message=7),
+        paths={"verilog": session_file}))
+    monkeypatch.setattr(report, "print_run", lambda *_: None)
+    monkeypatch.setattr("sim.engine.build", lambda *_, **__: session_file)
+    monkeypatch.setattr("sim.bug.investigate", look)
+    assert run(["replay", str(session_file), "-d", "small"]) == 1
+    assert "could not be looked into: RX stopped accepting beats" in capsys.readouterr().err
 
 
 def test_replay_of_standard_input(session_file, replayed, monkeypatch):

@@ -19,9 +19,10 @@ from rich.console import Console
 from sim import build, engine, replay
 from sim.bug import investigate, print_found, save_file
 from sim.bug.minimise import minimise
+from sim.cli import run as tickwire
 from sim.framing import as_file, frames
 from sim.generator import session
-from sim.sources import input_frames, input_messages
+from sim.sources import input_messages
 from spec import config, itch
 from spec.counters import COUNTERS
 
@@ -146,7 +147,8 @@ def test_one_changed_constant_is_found_in_its_stage(run, stimulus, name):
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name == "side" else pytest.mark.campaign)
                                   for name in MUTATIONS])
-def test_an_investigation_leaves_few_messages_and_a_waveform(run, library, stimulus, tmp_path, name, record_property):
+def test_an_investigation_leaves_few_messages_and_a_waveform(run, library, tmp_path, monkeypatch, name,
+                                                             record_property):
     stage, _, _, _, _, (stream, _) = MUTATIONS[name]
     first = run([*MUTATIONS].index(name) + 1).first_difference
     messages = as_file(session(DESIGN, messages=MESSAGES, seed=41))
@@ -157,11 +159,12 @@ def test_an_investigation_leaves_few_messages_and_a_waveform(run, library, stimu
     assert 0 < len(found.messages) < 100
     assert (found.minimised.stage, found.minimised.stream) == (stage, stream)
     assert [message.octets for message in input_messages([found.input])] == found.messages
-    # What is in the file fails as it is said to, with the design that is beside it.
-    design = config.load(tmp_path / "minimised.toml")
-    again = replay.run(design, input_frames([found.input], design=design, seed=1), out=tmp_path / "again",
-                       library=library)
-    assert again.first_difference == found.minimised
+    # The command that is printed fails as it is said to: the file, with the design that is beside it.
+    again, as_it_is = [], replay.run
+    monkeypatch.setattr(replay, "run", lambda design, frames, *, out, **_: again.append(
+        as_it_is(design, frames, out=out, library=library)) or again[0])
+    assert tickwire([*found.command.split()[1:], "--no-investigate", "--out", str(tmp_path / "again")]) == 1
+    assert again[0].first_difference == found.minimised
     # The story ends with the message.
     told = found.story.messages[-1]
     assert whole[first.message][:1].decode() == told.text[:1] and len(found.story.messages) <= 20
