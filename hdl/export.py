@@ -1,7 +1,8 @@
 """Any stage, or the core, as a Verilog module with flat ports.
 
 A record stream becomes ``<name>_valid`` and ``<name>_payload``; RX and TX become AXI4-Stream ports
-``<name>_tdata``, ``_tkeep``, ``_tlast``, ``_tuser``, ``_tvalid``, ``_tready``; any other member keeps its name.
+``<name>_tdata``, ``_tkeep``, ``_tlast``, ``_tuser``, ``_tvalid``, ``_tready``; an AXI interface ``<name>_awaddr`` and so
+on; any other member keeps its name.
 Clock and synchronous reset are ``clk`` and ``rst``.
 """
 
@@ -37,7 +38,10 @@ class Export(wiring.Component):
             if member.is_port:
                 port(name, value, inward)
                 continue
-            assert isinstance(member.signature, stream.Signature), f"{name} is neither a port nor a stream"
+            if not isinstance(member.signature, stream.Signature):
+                for path, part, inside in member.signature.flatten(value):
+                    port("_".join((name, *path)), inside, part.flow == In)
+                continue
             if member.signature.members["payload"].shape is Beat:
                 for axi, part in _AXI.items():
                     port(f"{name}_{axi}", getattr(value.payload, part), inward)

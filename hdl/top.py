@@ -29,6 +29,7 @@ from .records import counters, layout, records
 from .risk import Risk
 from .session import Inbox, Session
 from .strategy import Strategy
+from .strategy.partition import Decoupler, Partition, join
 from .wire import RX, TX
 
 
@@ -39,6 +40,9 @@ class TickToTrade(wiring.Component):
     ----------
     design : Design
         The validated configuration.
+    strategy : component, optional
+        In place of ``Strategy(design=design)``, with the same members; a partition (``hdl.strategy.partition``) where
+        ``design.strategy.reconfigurable``.
 
     Members
     -------
@@ -56,6 +60,8 @@ class TickToTrade(wiring.Component):
         Kill switch: engages and latches while ``kill`` is high; ``kill_release`` ends it if ``kill`` is low.
     handback : In(1)
         Give the order session back to the host, as soon as nothing is under way.
+    decouple, decoupled : In(1), Out(1)
+        Where ``design.strategy.reconfigurable``: cut the strategy off, that it may be exchanged; it is cut off.
     ready : Out(1)
         The memories are swept after reset. Frames that begin earlier are counted and dropped.
     inbox : Out(stream of Inbox)
@@ -67,14 +73,16 @@ class TickToTrade(wiring.Component):
         As ``spec.counters`` lists them.
     """
 
-    def __init__(self, *, design: Design):
+    def __init__(self, *, design: Design, strategy: wiring.Component | None = None):
         if not isinstance(design, Design):
             raise TypeError(f"design must be a spec.config.Design, not {design!r}")
-        self.design = design
+        self.design, self._strategy = design, strategy
+        partition = {"decouple": In(1), "decoupled": Out(1)} if design.strategy.reconfigurable else {}
         super().__init__(
             {"rx": In(RX), "session_rx": In(RX), "tx": Out(TX), "clock": In(stream.Signature(Setting)),
              "kill": In(1), "kill_release": In(1), "handback": In(1), "ready": Out(1),
              "inbox": Out(stream.Signature(Inbox, always_ready=True))}
+            | partition
             | {record.stream: In(stream.Signature(layout(record))) for record in spec.REQUESTS}
             | {record.stream: Out(records(record)) for record in spec.RECORDS}
             | {f"{stage}_counters": Out(counters(stage)) for stage in COUNTERS}
@@ -86,7 +94,7 @@ class TickToTrade(wiring.Component):
         m.submodules.feed = feed = Feed(design=self.design)
         m.submodules.book = book = Book(design=self.design)
         m.submodules.indicators = indicators = Indicators(design=self.design)
-        m.submodules.strategy = strategy = Strategy(design=self.design)
+        strategy = self._add_strategy(m)
         m.submodules.risk = risk = Risk(design=self.design)
         m.submodules.order = order = Order(design=self.design)
         m.submodules.session = session = Session(design=self.design)
@@ -150,3 +158,15 @@ class TickToTrade(wiring.Component):
         for name, stage in stages.items():
             m.d.comb += getattr(self, f"{name}_counters").eq(stage.counters)
         return m
+
+    def _add_strategy(self, m: Module) -> wiring.Component:
+        """The strategy; where it is a partition, what stands before it."""
+        strategy = self._strategy or Strategy(design=self.design)
+        if not self.design.strategy.reconfigurable:
+            m.submodules.strategy = strategy
+            return strategy
+        m.submodules.strategy = partition = strategy if self._strategy else Partition(strategy)
+        m.submodules.decoupler = decoupler = Decoupler(partition)
+        join(m, partition, decoupler.partition)
+        m.d.comb += [decoupler.decouple.eq(self.decouple), self.decoupled.eq(decoupler.decoupled)]
+        return decoupler

@@ -42,7 +42,11 @@ def module_name(unit: str) -> str:
 
 
 def component(unit: str, design: Design):
-    """The gateware of ``unit`` for ``design``."""
+    """The gateware of ``unit`` for ``design``; ``kernel`` is the core in its shell."""
+    if unit == "kernel":
+        from hdl.kernel import Kernel
+
+        return Kernel(design=design)
     if unit == "core":
         from hdl.top import TickToTrade
 

@@ -32,7 +32,7 @@ _AHEAD = 4  #: batches that hardware may be ahead of the model
 
 def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = False,
         progress: Callable[[Progress], None] | None = None, pace: Pace | None = None,
-        build_dir: Path = Path("build/native"), library: Path | None = None, model=None, venue=None,
+        build_dir: Path = Path("build/native"), library: Path | None = None, core=None, model=None, venue=None,
         engine: str = NATIVE, per_message: bool = False,
         budgets: Budgets | None = None) -> Run:
     """Replay ``frames`` through the core of ``design`` and its golden model.
@@ -53,6 +53,8 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
         Where compiled simulations are cached.
     library, model, venue
         In place of the core and model of ``design``, and of the venue that answers.
+    core
+        In place of an engine: behaves like one, and is closed.
     engine
         One of ``engine.ENGINES``. Others than the native one have no waveforms here.
     per_message
@@ -67,7 +69,9 @@ def run(design: Design, frames: Iterable[Frame], *, out: Path, waves: bool = Fal
     say, pace = progress or (lambda _: None), pace or Pace("wire", design)
     measured = design.model_copy(update={"budgets": budgets}) if budgets else design
     result = Run(measured)
-    if library is None:
+    if core is not None:
+        pass
+    elif library is None:
         say(Progress("generating Verilog"))
         result.paths["verilog"] = verilog = build.cached_verilog("core", design)
         say(Progress("building the simulation"))

@@ -33,6 +33,8 @@ SUPPRESSED = {
     "CMPCONST": "a row of comparisons with 0, 1, 2 ... reaches the end of the range",
     "DECLFILENAME": "one file holds the whole hierarchy",
     "PROCASSINIT": "an initial value is what the flip-flop holds after configuration, and is meant beside a reset",
+    "SYMRSVDWORD": "Vitis has an interrupt called interrupt",
+    "SYNCASYNCNET": "a reset reaches another clock through flip-flops that it sets at once and that end it in step",
     "UNSIGNED": "a row of comparisons with 0, 1, 2 ... begins at zero",
     "UNUSEDSIGNAL": "Amaranth's sums are one bit wider than their operands and the carry is often dropped",
     "VARHIDDEN": "Amaranth calls a memory's array and the instance around it alike; each is seen in its own scope only",

@@ -134,6 +134,7 @@ class Strategy(_Section):
     quantity: int = Field(100, ge=1, lt=1_000_000)  #: shares
     max_spread: Price = 500  #: 1/10 000 dollar
     cooldown_ns: int = Field(1_000_000, ge=0, lt=1 << 47)  #: between intents on one symbol, by ITCH time
+    reconfigurable: bool = False  #: a partition of its own that can be cut off and exchanged while the rest runs
 
 
 Notional = Annotated[int, Field(ge=0, lt=1 << records.NOTIONAL_BITS - 1)]
@@ -252,6 +253,17 @@ class Session(_Section):
     heartbeat_ns: int = Field(1_000_000_000, ge=0, lt=1 << 40)  #: SoupBinTCP client heartbeat; 0 = the host's business
 
 
+class Host(_Section):
+    """The kernel around the core: how it reaches the host, and which clocks it has."""
+
+    #: one: all on ap_clk; rx: the core on the market data's rx_clk; all: the core on ap_clk_2, each wire on its own.
+    clocks: Literal["one", "rx", "all"] = "one"
+    fifo: PowerOfTwo = Field(512, ge=8, le=4096)  #: records of a stream that wait for host memory
+    rx_fifo: PowerOfTwo = Field(64, ge=8, le=4096)  #: beats between an Ethernet clock and the core
+    tx_clock_mhz: float = Field(322.265625, gt=0, le=1000)  #: of the order session's Ethernet; a target
+    clock_mhz: float = Field(300.0, gt=0, le=500)  #: ap_clk; a target
+
+
 class Budgets(_Section):
     """Latency budgets in ns, counted as docs/latency.md says."""
 
@@ -277,6 +289,7 @@ class Design(_Section):
     risk: Risk = Risk()
     order: Order
     session: Session = Session()
+    host: Host = Host()
     budgets: Budgets = Budgets()
 
     @model_validator(mode="after")
