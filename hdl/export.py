@@ -1,8 +1,8 @@
 """Any stage, or the core, as a Verilog module with flat ports.
 
 A record stream becomes ``<name>_valid`` and ``<name>_payload``; RX and TX become AXI4-Stream ports
-``<name>_tdata``, ``_tkeep``, ``_tlast``, ``_tuser``, ``_tvalid``, ``_tready``; an AXI interface ``<name>_awaddr`` and so
-on; any other member keeps its name.
+``<name>_tdata``, ``_tkeep``, ``_tlast``, ``_tuser``, ``_tvalid``, ``_tready``; an AXI interface ``<name>_awaddr`` and
+so on; any other member keeps its name.
 Clock and synchronous reset are ``clk`` and ``rst``.
 """
 

@@ -1,9 +1,9 @@
 """The registers of ``s_axi_control``: AXI4-Lite, 32 bits wide, little-endian.
 
-The gateware, the C++ header, the Python class, the page of documentation and kernel.xml are all made from ``REGISTERS``.
-A register of 64 bits is two words, the low one first. Whole words only: a write that strobes less, an unaligned access,
-a write to what is read-only, a read of what is write-only and an address without a register are answered with SLVERR
-and change nothing.
+The gateware, the C++ header, the Python class, the page of documentation and kernel.xml are all made from
+``REGISTERS``. A register of 64 bits is two words, the low one first. Whole words only: a write that strobes less, an
+unaligned access, a write to what is read-only, a read of what is write-only and an address without a register are
+answered with SLVERR and change nothing.
 """
 
 from dataclasses import dataclass
@@ -107,6 +107,7 @@ class Status(IntFlag):
     RECORD_FAULT = 1 << 5  #: host memory answered a write of records with an error
     COMMAND_FAULT = 1 << 6  #: it answered a read of commands so, or a slot names no command: the ring stands still
     BUSY = 1 << 7  #: the last pulse has not acted yet
+    COMMITTING = 1 << 8  #: the last commit is not yet on its way: another one is refused
 
 
 ID = 0x4B434954  #: "TICK"
@@ -121,8 +122,8 @@ REGISTERS: tuple[Register, ...] = (
     Register("gie", 0x004, _RW, "1: interrupts are raised at all", 1),
     Register("ier", 0x008, _RW, "Interrupt: which are raised", 3),
     Register("isr", 0x00C, _ACTS, "Interrupt: which are up; 1 toggles", 3),
-    Register("records", 0x010, _LOCKED, "address of the rings, a multiple of 4 KiB; ring i begins i rings after it", 64),
-    Register("commands", 0x01C, _LOCKED, "address of the command ring, a multiple of 4 KiB", 64),
+    Register("records", 0x010, _LOCKED, "of the rings, a multiple of 4 KiB; ring i begins i rings after it", 64),
+    Register("commands", 0x01C, _LOCKED, "of the command ring, a multiple of 4 KiB", 64),
     Register("ring_log2", 0x028, _LOCKED, "slots of a ring are 2**this", 5, reset=10),
     Register("command_log2", 0x02C, _LOCKED, "slots of the command ring are 2**this", 5, reset=10),
     # What this card is.
@@ -137,7 +138,7 @@ REGISTERS: tuple[Register, ...] = (
     # The core.
     Register("core_control", 0x080, _RW, "CoreControl", 3),
     Register("pulse", 0x084, _WO, "Pulse", 7),
-    Register("status", 0x088, _RO, "Status", 8),
+    Register("status", 0x088, _RO, "Status", 9),
     Register("kill_causes", 0x08C, _RO, "spec.records.Cause: what engaged the kill switch", 8),
     Register("ring_enable", 0x090, _RW, "bit i: ring i is written", len(RINGS), reset=(1 << len(RINGS)) - 1),
     # The PTP clock.

@@ -1,8 +1,8 @@
 """What crosses between the card and the host's memory, in slots of 128 octets, little-endian.
 
 A ring is ``2**log2`` slots that one side writes and the other reads, in order, over and over. ``RINGS`` are written by
-the card, one for each record stream; ``COMMANDS`` are what a slot of the host's command ring, or a commit of the request
-registers, may carry.
+the card, one for each record stream; ``COMMANDS`` are what a slot of the host's command ring, or a commit of the
+request registers, may carry.
 """
 
 from . import wire
@@ -35,7 +35,7 @@ INBOX = Record("InboxChunk", "inbox", "host", """Octets of the order session's m
     Field("last", 1, "flag: the last of them ends a packet or message"),
     Field("octets", 8 * INBOX_OCTETS, "octet i in bits 8i+7..8i, zero past the length"),
 ))
-STAMP = Record("Stamp", "stamps", "host", """When a frame's first beat passed between the core and a wire, by the PTP clock.
+STAMP = Record("Stamp", "stamps", "host", """When a frame's first beat passed between core and wire, by the PTP clock.
 
     IEEE 1588's 96 bits: seconds, ns, and 2**-16 ns.""", (
     Field("port", 2, "0 market data in, 1 order session in, 2 order session out"),

@@ -66,7 +66,8 @@ class HostControl(wiring.Component):
         super().__init__(_COUNTER | {
             "axi": In(axi4_lite(ADDRESS_BITS)), "interrupt": Out(1),
             "running": Out(1), "begin": Out(1), "run": Out(1), "idle": In(1),
-            "kill": Out(1), "handback": Out(1), "decouple": Out(1), "ready": In(1), "decoupled": In(1), "session": In(1),
+            "kill": Out(1), "handback": Out(1), "decouple": Out(1),
+            "ready": In(1), "decoupled": In(1), "session": In(1),
             "pulses": Out(7), "pulse": Out(1), "busy": In(1), "adjust": Out(PtpAdjust), "now": In(PtpTime),
             "commits": Out(stream.Signature(Command)),
             "command_fault": In(1), "record_failed": In(1), "command_failed": In(1), "clear_fault": Out(1),
@@ -150,7 +151,7 @@ class HostControl(wiring.Component):
         for bit, value in ((Status.RUNNING, self.running), (Status.READY, self.ready), (Status.SESSION, self.session),
                            (Status.KILLED, self.kill_causes.any()), (Status.DECOUPLED, self.decoupled),
                            (Status.RECORD_FAULT, record_fault), (Status.COMMAND_FAULT, self.command_fault),
-                           (Status.BUSY, self.busy)):
+                           (Status.BUSY, self.busy), (Status.COMMITTING, self.commits.valid)):
             m.d.comb += shown[bit.bit_length() - 1].eq(value)
         with m.If(self.clear_fault | self.begin):
             m.d.sync += record_fault.eq(0)

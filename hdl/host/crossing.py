@@ -1,7 +1,7 @@
 """From one clock to another.
 
-constraints/clocks.xdc finds what is here by its names: pairs of synchronisers called ``*_cdc`` or ``sync_*``, and values
-that stand still while they are taken, called ``still_*``.
+constraints/clocks.xdc finds what is here by its names: pairs of synchronisers called ``*_cdc`` or ``sync_*``, and
+values that stand still while they are taken, called ``still_*``.
 """
 
 from amaranth import *

@@ -27,8 +27,8 @@ class PtpClock(wiring.Component):
     """Counts seconds, ns and fractions of ns.
 
     ``time`` is a register: ``set`` shows in the cycle after its strobe, and grows by a period with each edge after
-    that; a phase is added to what that cycle would show anyway. A sum that is negative or a second and more is put right
-    in the same cycle.
+    that; a phase is added to what that cycle would show anyway. A sum that is negative or a second and more is put
+    right in the same cycle.
 
     Parameters
     ----------

@@ -13,8 +13,8 @@ from .ptp import PtpTime
 class Stamps(wiring.Component):
     """A stamp for the first beat of each frame on each port, in and out.
 
-    The time is that of the cycle in which the beat was taken. Stamps come one to three cycles later, since one can leave
-    in a cycle and a frame is never shorter than three beats; II per port: 3 cycles.
+    The time is that of the cycle in which the beat was taken. Stamps come two to four cycles later, since one leaves in
+    a cycle. II per port: 3 cycles; no frame has less than three beats.
 
     Members
     -------

@@ -24,9 +24,9 @@ class Decoupler(wiring.Component):
     """Stands between the partition and the core, outside of it, and makes its absence harmless.
 
     From the cycle after ``decouple`` has risen no intent comes through, whatever the partition's outputs show, and no
-    request of the host is taken; market data goes on. The partition is held in reset meanwhile. When ``decouple`` falls,
-    the reset ends; what then stands there is heard when it is ready. Its counters are its own: they begin anew, and
-    read zero while it is cut off. Adds no cycle.
+    request of the host is taken; market data goes on. The partition is held in reset meanwhile, and a request that it
+    had taken and not passed on goes with it. When ``decouple`` falls, the reset ends; what then stands there is heard
+    when it is ready. Its counters are its own: they begin anew, and read zero while it is cut off. Adds no cycle.
 
     Members
     -------

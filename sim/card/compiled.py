@@ -89,7 +89,7 @@ class CompiledCard:
         self.path = Path(self._file.name)
         self._map = mmap.mmap(self._file.fileno(), memory_octets)
         self.memory = np.frombuffer(self._map, np.uint8)
-        self._end = PAGE  # no buffer at address 0: it reads as none
+        self._free = [(PAGE, memory_octets)]  # no buffer at address 0: it reads as none
         clocks = ["ap_clk", *sorted(set(DOMAINS[design.host.clocks].values()) - {"ap_clk"})]
         usual = {"ap_clk": design.core.clock_mhz if design.host.clocks == "one" else design.host.clock_mhz,
                  "tx_clk": design.host.tx_clock_mhz}
@@ -130,11 +130,24 @@ class CompiledCard:
 
     def allocate(self, octets: int) -> int:
         """The address of so much host memory, zeros, at a multiple of 4 KiB. Raises ``CardError`` if there is none."""
-        address = self._end
-        if address + octets > len(self.memory):
-            raise CardError(f"no room for {octets} octets in host memory of {len(self.memory)}")
-        self._end = -(-(address + octets) // PAGE) * PAGE
-        return address
+        pages = max(1, -(-octets // PAGE)) * PAGE
+        for i, (first, end) in enumerate(self._free):
+            if end - first >= pages:
+                self._free[i] = (first + pages, end)
+                self.memory[first : first + pages] = 0
+                return first
+        raise CardError(f"no room for {octets} octets in host memory of {len(self.memory)}")
+
+    def free(self, address: int, octets: int) -> None:
+        """Give back what was allocated."""
+        self._free.append((address, address + max(1, -(-octets // PAGE)) * PAGE))
+        joined: list[tuple[int, int]] = []
+        for first, end in sorted(self._free):
+            if joined and joined[-1][1] == first:
+                joined[-1] = (joined[-1][0], end)
+            else:
+                joined.append((first, end))
+        self._free = joined
 
     # What a real one does by itself.
 

@@ -24,8 +24,8 @@ _STAMP_LATENCY = 2  #: cycles from a beat to the stamp of it
 class CardEngine:
     """A card that was brought up, behind the calls of ``sim.engine.Engine``.
 
-    Cycles are the core's since its reset, where the core is on ap_clk. Records come out of the rings alone, counters out
-    of registers.
+    Cycles are the core's since its reset, where the core is on ap_clk. Records come out of the rings alone, counters
+    out of registers.
 
     Raises ``CardError`` from ``counters`` if a ring lost records.
     """
