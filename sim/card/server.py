@@ -12,6 +12,7 @@ W       u32 address, u32 data           u8 response
 A       u64 octets                      u64 address of so much memory, zeros; 0 = no room; freed with the client
 P       u8 wire, u8 bad, u32 length,    u8 0: the frame waits for its turn on the wire
         octets
+G       u32 cycles                      u8 0: the next frame of this client comes so many idle cycles after its forerunner
 N       (nothing)                       u64 frames that wait
 T       (nothing)                       u32 length, octets: the next frame that left on TX; length 0 = none yet
 I       u32 cycles                      u64 cycle: so many have passed at least
@@ -24,16 +25,18 @@ import struct
 from collections import deque
 from pathlib import Path
 
-from sim.engine.native import Batch
+import numpy as np
+
+from sim.engine.native import Batch, OrderFrame
 
 from . import CardError
 from .compiled import RX, SESSION_RX, CompiledCard
 
 MAGIC = b"TWC1"
-IDLE = 2048  #: cycles between two looks at the clients
+IDLE, BUSY = 2048, 64  #: cycles between two looks at the clients
 _SLVERR = 2
 _LONGEST = 1 << 14  #: octets of a frame
-_SIZES = {b"R": 4, b"W": 8, b"A": 8, b"P": 6, b"N": 0, b"T": 0, b"I": 4}  #: of what follows a request's letter
+_SIZES = {b"R": 4, b"W": 8, b"A": 8, b"P": 6, b"G": 4, b"N": 0, b"T": 0, b"I": 4}  #: of what follows a request's letter
 
 
 class _Client:
@@ -43,6 +46,7 @@ class _Client:
         self.connection = connection
         self.octets = bytearray()
         self.memory: list[tuple[int, int]] = []
+        self.gap = 0  # idle cycles before its next frame
 
     def take(self) -> tuple[bytes, bytes] | None:
         """The next whole request: its letter and what follows. Raises ``ValueError`` for what is none."""
@@ -78,7 +82,8 @@ class CardServer:
     def __init__(self, card: CompiledCard, path: Path, *, say=lambda line: None):
         self.card, self.path, self._say = card, Path(path), say
         self._stopped = False
-        self._left: deque[bytes] = deque()
+        self._left: deque[OrderFrame] = deque()
+        self._beats: deque[np.ndarray] = deque(maxlen=1 << 16)
         self._selector = selectors.DefaultSelector()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.path.unlink(missing_ok=True)
@@ -100,6 +105,12 @@ class CardServer:
         finally:
             self.close()
 
+    def observed(self) -> tuple[np.ndarray, list[OrderFrame]]:
+        """As ``CompiledCard.left``, of what no client has asked for. From any thread."""
+        beats = [self._beats.popleft() for _ in range(len(self._beats))]
+        frames = [self._left.popleft() for _ in range(len(self._left))]
+        return np.concatenate([np.empty(0, np.uint64), *beats]), frames
+
     def close(self) -> None:
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
@@ -108,10 +119,14 @@ class CardServer:
         self.path.unlink(missing_ok=True)
 
     def serve_once(self) -> None:
-        """Let some time pass on the card, then answer whoever has asked."""
-        self.card.run(IDLE)
-        self._left += [frame.octets for frame in self.card.left()[1]]
-        for key, _ in self._selector.select(0):
+        """Answer whoever has asked, and let some time pass on the card; more if nobody has."""
+        asked = self._selector.select(0)
+        self.card.run(BUSY if asked else IDLE)
+        beats, frames = self.card.left()
+        self._left += frames
+        if len(beats):
+            self._beats.append(beats)
+        for key, _ in asked:
             if key.fileobj is self._listener:
                 self._accept()
             else:
@@ -125,7 +140,7 @@ class CardServer:
         self._say("a client has come")
 
     def _hear(self, client: _Client) -> None:
-        """Requests come in bursts: a few are answered before time passes again."""
+        """Requests come in bursts: all of one are answered before time passes by itself."""
         try:
             said = client.connection.recv(1 << 16)
             if not said:
@@ -166,12 +181,16 @@ class CardServer:
             return struct.pack("<Q", address)
         if letter == b"P":
             wire, bad, _ = struct.unpack("<BBI", body[:6])
-            card.frames(wire, Batch.of([body[6:]], errors=[bool(bad)]))
+            card.frames(wire, Batch.of([body[6:]], [client.gap], [bool(bad)]))
+            client.gap = 0
+            return b"\0"
+        if letter == b"G":
+            client.gap, = struct.unpack("<I", body)
             return b"\0"
         if letter == b"N":
             return struct.pack("<Q", card.waiting(RX) + card.waiting(SESSION_RX))
         if letter == b"T":
-            frame = self._left.popleft() if self._left else b""
+            frame = self._left.popleft().octets if self._left else b""
             return struct.pack("<I", len(frame)) + frame
         card.run(struct.unpack("<I", body)[0])
         return struct.pack("<Q", card.cycle)

@@ -173,8 +173,10 @@ uint32_t Host::poll() {
         statistics_.records[ring.index()].fetch_add(now, std::memory_order_relaxed);
         statistics_.lost[ring.index()].store(ring.lost(), std::memory_order_relaxed);
     }
-    if (!taken)
+    if (!taken) {
         for (RingReader& ring : rings_) ring.tell();
+        for (const auto& dump : dumps_) std::fflush(dump.get());  // whoever follows the files sees what came
+    }
     return taken;
 }
 
