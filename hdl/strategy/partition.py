@@ -49,9 +49,10 @@ class Decoupler(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         inside = self.partition
-        was_ready, cut, restart = Signal(), Signal(), Signal(init=1)
+        # From the core's own reset on: nothing is heard before it is ready.
+        was_ready, cut, restart = Signal(), Signal(init=1), Signal(init=1)
         # After the restart its ``ready`` is that of before for a cycle.
-        settling = Signal(2)
+        settling = Signal(2, init=3)
         with m.If(self.decouple):
             m.d.sync += [cut.eq(1), restart.eq(1), settling.eq(3)]
         with m.Else():
@@ -85,5 +86,6 @@ def join(m: Module, inner: wiring.Component, outer) -> None:
         mine = outer
         for name in path:
             mine = getattr(mine, name)
-        mine, theirs = Value.cast(mine), Value.cast(theirs)
-        m.d.comb += theirs.eq(mine) if member.flow == In else mine.eq(theirs)
+        to, of = (theirs, mine) if member.flow == In else (mine, theirs)
+        if not isinstance(Value.cast(to), Const):  # a ready that is always high
+            m.d.comb += Value.cast(to).eq(of)

@@ -47,9 +47,9 @@ def ports(clocks: str) -> str:
             f"#define SESSION_CLOCK {clock('session_rx')}\n#define TX_CLOCK {clock('tx')}\n")
 
 
-def library(design: Design, directory: Path = Path("build/native")) -> Path:
-    """The kernel of ``design``, compiled; cached below ``directory``."""
-    verilog = build.cached_verilog(UNIT, design)
+def library(design: Design, directory: Path = Path("build/native"), verilog: Path | None = None) -> Path:
+    """The kernel of ``design``, or that in ``verilog``, compiled; cached below ``directory``."""
+    verilog = verilog or build.cached_verilog(UNIT, design)
     header = Path(directory) / "ports" / f"kernel-{design.host.clocks}" / "ports.h"
     header.parent.mkdir(parents=True, exist_ok=True)
     if not header.exists() or header.read_text() != ports(design.host.clocks):
@@ -68,6 +68,8 @@ class CompiledCard:
     design : Design
     memory_octets : int
         Of host memory that the card can reach; an address is an offset in it.
+    verilog : Path, optional
+        In place of the kernel of ``design``.
     periods : dict
         Clock -> ps; what is not there has the design's. ``ap_clk`` counts cycles.
 
@@ -77,10 +79,10 @@ class CompiledCard:
         Host memory, a shared file: ``path``.
     """
 
-    def __init__(self, design: Design, *, memory_octets: int = 1 << 26, periods: dict[str, int] | None = None,
-                 directory: Path = Path("build/native")):
+    def __init__(self, design: Design, *, memory_octets: int = 1 << 26, verilog: Path | None = None,
+                 periods: dict[str, int] | None = None, directory: Path = Path("build/native")):
         self.design = design
-        self._lib = ctypes.CDLL(str(library(design, directory)))
+        self._lib = ctypes.CDLL(str(library(design, directory, verilog)))
         for name, result, *arguments in _FUNCTIONS:
             function = getattr(self._lib, name)
             function.restype, function.argtypes = result, arguments
