@@ -9,8 +9,8 @@ ARGS   ?=
 
 # Command (or C header), and the Debian package that brings it.
 COMMANDS := iverilog:iverilog tshark:tshark g++:g++ make:make perl:perl git:git ccache:ccache ip:iproute2 \
-            chromium:chromium
-HEADERS  := lz4.h:liblz4-dev zlib.h:zlib1g-dev
+            chromium:chromium tclsh:tcl
+HEADERS  := lz4.h:liblz4-dev zlib.h:zlib1g-dev xrt/xrt/xrt_uuid.h:libxrt-dev
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z.]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18

@@ -130,7 +130,7 @@ class Kernel(wiring.Component):
         """Every stage boundary, the inbox and the stamps into their rings."""
         m.submodules.inbox = inbox = InboxRecords()
         m.submodules.stamps = stamps = Stamps()
-        m.submodules.records = path = RecordPath(depth=self.design.host.fifo)
+        m.submodules.record_path = path = RecordPath(depth=self.design.host.fifo)
         connect(m, core.inbox, inbox.octets)
         m.d.comb += stamps.time.eq(side.time)
         for i, (beat, last) in enumerate(beats):
@@ -150,7 +150,7 @@ class Kernel(wiring.Component):
 
     def _commands(self, m, core, control):
         """The command ring and single commits, in turn, to the core's inputs."""
-        m.submodules.commands = reader = DomainRenamer("host")(CommandReader())
+        m.submodules.command_reader = reader = DomainRenamer("host")(CommandReader())
         m.submodules.command_crossing = crossing = Crossing(
             shape=Command, depth=_COMMAND_FIFO, writes="host", reads="sync")
         m.submodules.command_skid = skid = SkidBuffer(Command)

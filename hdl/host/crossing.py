@@ -1,7 +1,7 @@
 """From one clock to another.
 
 constraints/clocks.xdc finds what is here by its names: pairs of synchronisers called ``*_cdc`` or ``sync_*``, and
-values that stand still while they are taken, called ``still_*``.
+values that stand still while they are taken, ``asked`` and ``still_answer``.
 """
 
 from amaranth import *
@@ -68,7 +68,7 @@ class Call(wiring.Component):
     answer, answered
         Here: high for one cycle; the answer stays until the next.
     asked, asks
-        There: the question, and one cycle in which it is to be acted on.
+        There: the question, a register of here that stands still, and one cycle in which it is to be acted on.
     says
         There: the answer, one cycle after ``asks``.
     """
@@ -83,7 +83,7 @@ class Call(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         here, there = m.d[self._here], m.d[self._there]
-        still_question, still_answer = Signal.like(self.question), Signal.like(self.answer)
+        still_answer = Signal.like(self.answer, name="still_answer")
         sent, heard, done, seen = Signal(), Signal(), Signal(), Signal()
         back, last = Signal(), Signal()
         m.submodules.sync_there = FFSynchronizer(sent, heard, o_domain=self._there)
@@ -94,12 +94,12 @@ class Call(wiring.Component):
         m.d.comb += self.busy.eq(waits)
         here += self.answered.eq(0)
         with m.If(self.ask & ~waits):
-            here += [still_question.eq(self.question), sent.eq(~sent), waits.eq(1)]
+            here += [self.asked.eq(self.question), sent.eq(~sent), waits.eq(1)]
         with m.If(back != last):
             here += [last.eq(back), self.answer.eq(still_answer), self.answered.eq(1), waits.eq(0)]
 
         # There.
-        m.d.comb += [self.asked.eq(still_question), self.asks.eq((heard != seen))]
+        m.d.comb += self.asks.eq(heard != seen)
         asks_late = Signal()
         there += [seen.eq(heard), asks_late.eq(self.asks)]
         with m.If(asks_late):
