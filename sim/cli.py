@@ -11,6 +11,8 @@ import typer
 from spec.config import ConfigError
 
 from . import console, replays, saved_runs
+from .card import CardError
+from .card import commands as cards
 from .console import output
 from .exchange.command import exchange
 from .inputs import InputError
@@ -319,6 +321,9 @@ def synth(
 
 
 command(exchange)
+command(cards.vitis)
+command(cards.card)
+command(cards.host)
 
 
 def run(arguments: list[str]) -> int:
@@ -330,7 +335,7 @@ def run(arguments: list[str]) -> int:
         app(arguments, prog_name="tickwire")
     except SystemExit as done:
         return done.code or console.SUCCESS
-    except (ConfigError, InputError, MissingSimulator, ToolFailed, EngineError, OSError) as error:
+    except (ConfigError, InputError, MissingSimulator, ToolFailed, EngineError, CardError, OSError) as error:
         return console.fail(str(error))
     return console.SUCCESS
 

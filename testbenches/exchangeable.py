@@ -4,6 +4,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
+
 class Exchangeable(wiring.Component):
     """Two strategies of the same members in one place; each restart begins the other one.
 

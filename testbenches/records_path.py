@@ -4,6 +4,7 @@ Ports of ``hdl.host.records.RecordPath``: core side on ``clk``, AXI on ``host_cl
 """
 
 import os
+from collections.abc import Sequence
 
 import cocotb
 import numpy as np
@@ -16,6 +17,7 @@ from testbenches.axi_rules import AxiRules, after_valid
 from testbenches.two_clocks import TwoClocks
 
 LOG2 = 5
+ALL = range(len(RINGS))
 BASE = 0x12_3450_0000
 RING_OCTETS = SLOT_OCTETS << LOG2
 DEPTH = int(os.environ.get("TICKWIRE_DEPTH", "16"))
@@ -75,7 +77,7 @@ class Bench(TwoClocks):
         self.dut.run.value = 1
         await RisingEdge(self.dut.host_clk)
 
-    async def send(self, cycles: int, share: float, streams=range(len(RINGS))) -> None:
+    async def send(self, cycles: int, share: float, streams: Sequence[int] = ALL) -> None:
         """Random records on each stream in such a share of the core's cycles."""
         valids = [getattr(self.dut, f"{record.stream}_valid") for record in RINGS]
         payloads = [getattr(self.dut, f"{record.stream}_payload") for record in RINGS]

@@ -140,6 +140,10 @@ class CompiledCard:
                 return first
         raise CardError(f"no room for {octets} octets in host memory of {len(self.memory)}")
 
+    def buffer(self, address: int, octets: int) -> np.ndarray:
+        """Host memory that was allocated, as octets."""
+        return self.memory[address : address + octets]
+
     def free(self, address: int, octets: int) -> None:
         """Give back what was allocated."""
         self._free.append((address, address + max(1, -(-octets // PAGE)) * PAGE))

@@ -25,7 +25,7 @@ class Host:
     Parameters
     ----------
     card
-        Has ``read``, ``write``, ``allocate`` and ``memory``, an array of octets by address.
+        Has ``read``, ``write``, ``allocate`` and ``buffer``.
     ring_log2, command_log2 : int
         Slots of each ring are 2**this.
 
@@ -46,14 +46,15 @@ class Host:
 
     def start(self) -> None:
         """Take the core out of reset and wait until it is ready. All rings begin anew."""
-        registers, memory = self.registers, self.card.memory
-        memory[self._records : self._records + len(RINGS) * self._rings_octets] = 0
+        registers = self.registers
+        memory = self.card.buffer(self._records, len(RINGS) * self._rings_octets)
+        memory[:] = 0
         self.rings = {}
         for i, record in enumerate(RINGS):
-            first = self._records + i * self._rings_octets
+            first = i * self._rings_octets
             self.rings[record.stream] = Ring(memory[first : first + self._rings_octets], i)
             registers.ring_consumer[i] = 0
-        self._ring = CommandRing(memory[self._commands : self._commands + self._commands_octets])
+        self._ring = CommandRing(self.card.buffer(self._commands, self._commands_octets))
         registers.command_producer = 0
         registers.records, registers.commands = self._records, self._commands
         registers.ring_log2, registers.command_log2 = self._ring_log2, self._command_log2

@@ -83,6 +83,10 @@ class SocketCard:
             raise CardError(f"no room for {octets} octets in host memory of {len(self.memory)}")
         return address
 
+    def buffer(self, address: int, octets: int) -> np.ndarray:
+        """Host memory that was allocated, as octets."""
+        return self.memory[address : address + octets]
+
     def frames(self, wire: int, batch: Batch) -> None:
         """Put frames on a wire; they go in while time passes."""
         end, requests = 0, []

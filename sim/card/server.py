@@ -12,7 +12,7 @@ W       u32 address, u32 data           u8 response
 A       u64 octets                      u64 address of so much memory, zeros; 0 = no room; freed with the client
 P       u8 wire, u8 bad, u32 length,    u8 0: the frame waits for its turn on the wire
         octets
-G       u32 cycles                      u8 0: the next frame of this client comes so many idle cycles after its forerunner
+G       u32 cycles                      u8 0: idle cycles before the next frame of this client
 N       (nothing)                       u64 frames that wait
 T       (nothing)                       u32 length, octets: the next frame that left on TX; length 0 = none yet
 I       u32 cycles                      u64 cycle: so many have passed at least

@@ -1,0 +1,177 @@
+"""The commands ``vitis``, ``card`` and ``host``."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.live import Live
+
+from sim import console
+from sim.console import output
+from sim.options import DESIGN, SEED, SHARE, SPEED, generated, load
+from spec.config import ConfigError
+
+
+def _commas(text: str) -> list[str]:
+    return [part for part in text.split(",") if part]
+
+
+def vitis(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.")],
+    design: Annotated[str, DESIGN] = "u280",
+    platform: Annotated[str, typer.Option("--platform", help="Card (u280, u50, u55c, u250) or the platform's name.")]
+    = "u280",
+    ethernet: Annotated[str, typer.Option("--ethernet", metavar="NAME", help="Instance of your Ethernet kernel.")]
+    = "ethernet_1",
+    ila: Annotated[str, typer.Option("--ila", metavar="A,B,...", help="Stage boundaries with a logic analyser: "
+                                     "messages, updates, intents, decisions, orders ...")] = "",
+    depth: Annotated[int, typer.Option("--depth", min=1024, help="Samples of each analyser.")] = 4096,
+    strategy: Annotated[list[str] | None, typer.Option("--strategy", metavar="FILE", help="Design with another "
+                        "strategy, for a partition that is exchanged (strategy.reconfigurable). May be repeated.")]
+    = None,
+) -> None:
+    """Write a Vitis project: kernel, packaging, link configuration, constraints, host program.
+
+    `make check` in it says what is missing, `make all` builds the xclbin. Nothing of it has been through Vivado: see
+    docs/vitis.md for what was verified. Clocks are the design's (host.clocks).
+
+    \b
+    [bold]Examples[/bold]
+      tickwire vitis -o build/u280
+      tickwire vitis -o build/u50 --platform u50 --design my.toml --ila intents,decisions,orders
+      tickwire vitis -o build/dfx --design dfx.toml --strategy other.toml
+    """
+    from sim.vitis import project
+    from sim.vitis.platforms import platform as known
+
+    designs = [load(each) for each in (design, *(strategy or []))]
+    if strategy and not designs[0].strategy.reconfigurable:
+        raise ConfigError("--strategy: the design's strategy is not reconfigurable (strategy.reconfigurable = true)")
+    chosen = known(platform)
+    with console.progress(None, "") as show:
+        show("writing the kernel's Verilog")
+        files = project.write(out, designs, platform=chosen, ila=_commas(ila), ethernet=ethernet, depth=depth)
+    for path in files:
+        if path.parent.name != "host":
+            output.print(f"{path}", soft_wrap=True)
+    output.print(f"{out / 'host'}  the host program\nnext: make -C {out} check", soft_wrap=True)
+
+
+def card(
+    socket: Annotated[Path, typer.Option("--socket", metavar="PATH", help="Where hosts find it.")] = Path("build/card"),
+    design: Annotated[str, DESIGN] = "small",
+    messages: Annotated[int, typer.Option("--messages", "-n", help="Of market data, from each start on; 0: none.")]
+    = 100_000,
+    seed: Annotated[int, SEED] = 1,
+    share: Annotated[float, SHARE] = 0.6,
+    speed: Annotated[str, SPEED] = "10g",
+) -> None:
+    """Be a card: the compiled kernel at a socket, with market data on its wires and a venue that answers.
+
+    A host program finds registers, host memory and interrupts as on a real one. The first start compiles the kernel.
+    Ctrl-C ends it.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire card &
+      tickwire host --card sim:build/card --seconds 5
+      tickwire_host --card sim:build/card --table
+    """
+    from sim.framing import as_file, frames
+    from sim.pace import Pace
+
+    from .compiled import CompiledCard
+    from .feeder import Feeder
+    from .server import CardServer
+
+    chosen = load(design)
+    Pace(speed, chosen)
+    session = generated(chosen, messages, seed, share) if messages else None
+    with console.progress(None, "") as show:
+        show("building the kernel")
+        built = CompiledCard(chosen)
+    socket.parent.mkdir(parents=True, exist_ok=True)
+    server = CardServer(built, socket, say=lambda line: output.print(line))
+    feeder = Feeder(server, chosen, lambda: frames(as_file(session), design=chosen, seed=seed, bracket=True)
+                    if session else (), speed)
+    stopped = _stopped()
+    output.print(f"a card of design {design} at {socket}; Ctrl-C ends it", soft_wrap=True)
+    try:
+        while not stopped.is_set():
+            server.serve_once()
+            feeder.step()
+    finally:
+        server.close()
+        built.close()
+    output.print(f"{feeder.sent:,} frames went in since the last start, {feeder.orders:,} orders came out")
+
+
+def host(
+    card: Annotated[str, typer.Option("--card", metavar="xrt:INDEX|sim:PATH", help="A card behind XRT; a simulated "
+                                      "one.")] = "sim:build/card",
+    xclbin: Annotated[Path | None, typer.Option("--xclbin", metavar="FILE", help="For xrt:.")] = None,
+    design: Annotated[str, DESIGN] = "small",
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0, help="How long; until Ctrl-C without it.")]
+    = None,
+    table: Annotated[bool, typer.Option("--table/--no-table", help="Show a live table.")] = True,
+    metrics: Annotated[int | None, typer.Option("--metrics", metavar="PORT", min=0, max=65535, help="Prometheus text "
+                                                "at http://127.0.0.1:PORT/metrics; 0 takes a free port.")] = None,
+) -> None:
+    """Run a card: clock, limits of the design, rings, and a clean end with the kill switch first.
+
+    The C++ program tickwire_host does the same and more, faster: docs/host.md. Exit code 1 if records were lost.
+
+    \b
+    [bold]Examples[/bold]
+      tickwire host --card sim:build/card --seconds 5 --metrics 9400
+      tickwire host --card xrt:0 --xclbin tickwire_kernel.hw.xclbin --design u280
+    """
+    from contextlib import ExitStack
+
+    from .host import Host
+    from .program import MetricsServer, Program, until
+
+    stopped, chosen = _stopped(), load(design)
+    with ExitStack() as stack:
+        opened = _open(card, xclbin)
+        stack.callback(opened.close)
+        program = Program(Host(opened), chosen, say=lambda line: output.print(line))
+        try:
+            program.start()
+            if metrics is not None:
+                server = stack.enter_context(MetricsServer(program, metrics))
+                output.print(f"metrics: http://127.0.0.1:{server.port}/metrics")
+            live = stack.enter_context(Live(console=output, transient=True)) if (
+                table and output.is_terminal) else None
+            for _ in until(seconds, stopped.is_set):
+                program.poll()
+                if live:
+                    live.update(program.table())
+        finally:
+            clean = program.stop()
+    raise typer.Exit(console.SUCCESS if clean else console.DIFFERENT)
+
+
+def _open(name: str, xclbin: Path | None):
+    kind, _, where = name.partition(":")
+    if kind == "sim" and where:
+        from .remote import SocketCard
+
+        return SocketCard(Path(where))
+    if kind == "xrt" and where.isdigit():
+        from .xrt import XrtCard
+
+        if xclbin is None:
+            raise ConfigError("--xclbin: needed with --card xrt:INDEX")
+        return XrtCard(int(where), xclbin)
+    raise ConfigError(f"--card: xrt:INDEX or sim:PATH, not {name!r}")
+
+
+def _stopped() -> threading.Event:
+    """Set by Ctrl-C and SIGTERM from now on, which then end nothing by themselves."""
+    event = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: event.set())
+    return event
