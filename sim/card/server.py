@@ -154,11 +154,11 @@ class CardServer:
             self._forget(client, "a client has gone in the middle of a request")
 
     def _forget(self, client: _Client, why: str) -> None:
+        self._say(why)
         self._selector.unregister(client.connection)
         client.connection.close()
         for address, octets in client.memory:
             self.card.free(address, octets)
-        self._say(why)
 
     def _answer(self, client: _Client, letter: bytes, body: bytes) -> bytes:
         card = self.card

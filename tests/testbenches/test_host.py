@@ -6,14 +6,16 @@ import pytest
 from amaranth import *
 
 from hdl.export import write_verilog
-from hdl.host import command_reader, record_fifo, registers, ring_writer
+from hdl.host import command_reader, ptp, record_fifo, registers, ring_writer
 from hdl.host.command_reader import CommandReader
+from hdl.host.ptp import PtpClock
 from hdl.host.records import RecordPath
 from hdl.host.registers import Registers
 from sim import simulators
 from testbenches.axi_rules import AxiRules
 
-UNITS = {"records_path": lambda: RecordPath(depth=16), "command_path": CommandReader, "host_registers": Registers}
+UNITS = {"records_path": lambda: RecordPath(depth=16), "command_path": CommandReader, "host_registers": Registers,
+         "ptp": lambda: PtpClock(period_ns=3.103)}
 
 
 @pytest.fixture
@@ -102,6 +104,17 @@ def test_bench_finds_a_fault_of_the_registers(run, monkeypatch, old, new, testca
     scope = _changed(monkeypatch, registers, old, new)
     monkeypatch.setitem(UNITS, "host_registers", scope["Registers"])
     bench_finds(run, "host_registers", testcase, what)
+
+
+@pytest.mark.parametrize("old, new", [
+    ("seconds.eq(time.seconds - 1)", "seconds.eq(time.seconds)"),
+    ("step.eq(self._period + self.adjust.rate)", "step.eq(self._period - self.adjust.rate)"),
+    ("with m.Elif(earlier >= 0):", "with m.Elif(earlier > 1 << 40):"),
+])
+def test_bench_finds_a_fault_of_the_ptp_clock(run, monkeypatch, old, new):
+    scope = _changed(monkeypatch, ptp, old, new)
+    monkeypatch.setitem(UNITS, "ptp", lambda: scope["PtpClock"](period_ns=3.103))
+    bench_finds(run, "ptp", "the_same_time_at_every_edge", "the clock says")
 
 
 class _Handle(SimpleNamespace):
