@@ -289,7 +289,8 @@ def test(
 @command
 def synth(
     units: Annotated[list[str] | None, typer.Argument(metavar="[STAGE]...", help="feed, book, indicators, strategy, "
-                                                      "risk, order, session, core; all without it.")] = None,
+                                                      "risk, order, session, core; all without it; kernel by name.")]
+    = None,
     design: Annotated[str, DESIGN] = "small",
     levels: Annotated[int, typer.Option("--levels", min=1, metavar="N", help="Levels of logic allowed between two "
                                         "registers of the hot path.")] = 6,

@@ -83,11 +83,11 @@ def _synthesise(unit: str, design: Design) -> Unit:
 
 def synthesise(design: Design, name: str, *, units: list[str] | None = None, jobs: int = 2,
                progress: Callable[[str, int], None] = lambda what, done: None) -> Synthesis:
-    """Map ``units`` (default: all stages and the core) of ``design``, ``jobs`` at a time."""
-    every = (*build.STAGES, "core")
+    """Map ``units`` (default: all stages and the core; ``kernel`` only by name) of ``design``, ``jobs`` at a time."""
+    every = (*build.STAGES, "core", "kernel")
     if unknown := [unit for unit in units or () if unit not in every]:
         raise ConfigError(f"no stage is called {unknown[0]!r}; choose from {', '.join(every)}")
-    order = [unit for unit in every if not units or unit in units]
+    order = [unit for unit in every if (unit in units if units else unit != "kernel")]
     progress("preparing Yosys", 0)
     yosys.prepare(_DIRECTORY)
     done: dict[str, Unit] = {}
@@ -95,7 +95,7 @@ def synthesise(design: Design, name: str, *, units: list[str] | None = None, job
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         # The largest first: the core, then the book.
         waiting = {pool.submit(_synthesise, unit, design): unit
-                   for unit in sorted(order, key=lambda unit: (unit != "core", unit != "book"))}
+                   for unit in sorted(order, key=lambda unit: (unit != "kernel", unit != "core", unit != "book"))}
         try:
             while waiting:
                 progress("mapping " + ", ".join(list(waiting.values())[:jobs]), len(done))

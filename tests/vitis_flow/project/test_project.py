@@ -130,11 +130,25 @@ def link_faults(text: str, ports: set[str], arguments: set[str], streams: set[st
     return faults
 
 
+#: Attributes that UG1393 ("Kernel XML") asks for, and modes by the kind of port.
+KERNEL = {"name", "language", "vlnv", "attributes", "preferredWorkGroupSizeMultiple", "workGroupSize", "interrupt",
+          "hwControlProtocol"}
+PORT = {"addressable": {"name", "mode", "range", "dataWidth", "portType", "base"},
+        "stream": {"name", "mode", "dataWidth", "portType"}}
+ARGUMENT = {"name", "addressQualifier", "id", "port", "size", "offset", "hostOffset", "hostSize", "type"}
+MODES = {"addressable": {"slave", "master"}, "stream": {"read_only", "write_only"}}
+
+
 def xml_faults(text: str, interfaces: set[str]) -> list[str]:
-    """What in kernel.xml is not of the kernel: interfaces, and offsets of its arguments."""
+    """What in kernel.xml is not as it must be, or not of the kernel: interfaces, offsets of its arguments."""
     kernel = ElementTree.fromstring(text).find("kernel")
     ports = {port.get("name"): port for port in kernel.find("ports")}
     faults = [f"port {name}" for name in ports.keys() ^ interfaces]
+    faults += [f"attributes of {element.tag} {element.get('name')}"
+               for element, wanted in [(kernel, KERNEL), *((argument, ARGUMENT) for argument in kernel.find("args")),
+                                       *((port, PORT.get(port.get("portType"))) for port in ports.values())]
+               if set(element.attrib) != wanted]
+    faults += [f"mode of {name}" for name, port in ports.items() if port.get("mode") not in MODES[port.get("portType")]]
     if kernel.get("name") != project.KERNEL or kernel.get("hwControlProtocol") != "user_managed":
         faults.append("kernel")
     if ports.get("s_axi_control") is not None and int(ports["s_axi_control"].get("range"), 16) != SIZE:
@@ -174,6 +188,9 @@ def test_kernel_xml_is_the_kernels(written):
     for old, new, fault in (('name="rx"', 'name="rx0"', "port rx"),
                             ('offset="0x010"', 'offset="0x014"', "argument records"),
                             ('range="0x4000"', 'range="0x1000"', "range"), ('id="1"', 'id="2"', "ids"),
+                            (' base="0x0"', "", "attributes of port s_axi_control"),
+                            (' hostSize="0x8"', "", "attributes of arg records"),
+                            ('mode="master"', 'mode="write_only"', "mode of m_axi_records"),
                             ('port="m_axi_commands"', 'port="m_axi_gmem"', "argument commands"),
                             ("user_managed", "ap_ctrl_hs", "kernel")):
         assert any(found.startswith(fault) for found in xml_faults(text.replace(old, new), interfaces)), old
