@@ -88,6 +88,13 @@ def test_a_million_beats(kind, build_dir, tmp_path, seed):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_in_icarus(kind, build_dir, tmp_path, seed):
+    verilog = write_verilog(CrossingCheck(kind), tmp_path / "crossing_check.v", name="crossing_check")
+    simulators.run_cocotb(simulator="icarus", verilog=verilog, toplevel="crossing_check", seed=seed,
+                          test_module="testbenches.crossings", build_dir=build_dir / kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_bits_that_settle_late(kind, monkeypatch, build_dir, tmp_path, seed):
     """Periods are equal here: more than one bit of a Gray code never changes between two edges of the other clock."""
     monkeypatch.setattr(crossing, "FFSynchronizer", Uncertain)
