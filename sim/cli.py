@@ -17,6 +17,7 @@ from .console import output
 from .exchange.command import exchange
 from .inputs import InputError
 from .options import DESIGN, OUT, SEED, SHARE, generated, load
+from .vitis.command import vitis
 
 app = typer.Typer(
     name="tickwire", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -322,7 +323,7 @@ def synth(
 
 
 command(exchange)
-command(cards.vitis)
+command(vitis)
 command(cards.card)
 command(cards.host)
 

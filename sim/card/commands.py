@@ -1,4 +1,4 @@
-"""The commands ``vitis``, ``card`` and ``host``."""
+"""The commands ``card`` and ``host``."""
 
 import signal
 import threading
@@ -12,51 +12,6 @@ from sim import console
 from sim.console import output
 from sim.options import DESIGN, SEED, SHARE, SPEED, generated, load
 from spec.config import ConfigError
-
-
-def _commas(text: str) -> list[str]:
-    return [part for part in text.split(",") if part]
-
-
-def vitis(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Where the project goes.")],
-    design: Annotated[str, DESIGN] = "u280",
-    platform: Annotated[str, typer.Option("--platform", help="Card (u280, u50, u55c, u250) or the platform's name.")]
-    = "u280",
-    ethernet: Annotated[str, typer.Option("--ethernet", metavar="NAME", help="Instance of your Ethernet kernel.")]
-    = "ethernet_1",
-    ila: Annotated[str, typer.Option("--ila", metavar="A,B,...", help="Stage boundaries with a logic analyser: "
-                                     "messages, updates, intents, decisions, orders ...")] = "",
-    depth: Annotated[int, typer.Option("--depth", min=1024, help="Samples of each analyser.")] = 4096,
-    strategy: Annotated[list[str] | None, typer.Option("--strategy", metavar="FILE", help="Design with another "
-                        "strategy, for a partition that is exchanged (strategy.reconfigurable). May be repeated.")]
-    = None,
-) -> None:
-    """Write a Vitis project: kernel, packaging, link configuration, constraints, host program.
-
-    `make check` in it says what is missing, `make all` builds the xclbin. Nothing of it has been through Vivado: see
-    docs/vitis.md for what was verified. Clocks are the design's (host.clocks).
-
-    \b
-    [bold]Examples[/bold]
-      tickwire vitis -o build/u280
-      tickwire vitis -o build/u50 --platform u50 --design my.toml --ila intents,decisions,orders
-      tickwire vitis -o build/dfx --design dfx.toml --strategy other.toml
-    """
-    from sim.vitis import project
-    from sim.vitis.platforms import platform as known
-
-    designs = [load(each) for each in (design, *(strategy or []))]
-    if strategy and not designs[0].strategy.reconfigurable:
-        raise ConfigError("--strategy: the design's strategy is not reconfigurable (strategy.reconfigurable = true)")
-    chosen = known(platform)
-    with console.progress(None, "") as show:
-        show("writing the kernel's Verilog")
-        files = project.write(out, designs, platform=chosen, ila=_commas(ila), ethernet=ethernet, depth=depth)
-    for path in files:
-        if path.parent.name != "host":
-            output.print(f"{path}", soft_wrap=True)
-    output.print(f"{out / 'host'}  the host program\nnext: make -C {out} check", soft_wrap=True)
 
 
 def card(

@@ -1,1 +1,1 @@
-"""The Vitis project around the kernel's Verilog: what is written, and what it is checked against."""
+"""A Vitis project around the kernel's Verilog: ``python -m sim.vitis DIR --platform u280``; see docs/vitis.md."""

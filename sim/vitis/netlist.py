@@ -1,121 +1,131 @@
-"""What objects a Verilog netlist has, by the names under which Vivado's commands find them.
+"""The hierarchy of a Verilog file that Yosys wrote: what Vivado's ``get_cells`` and the like will find there.
 
-Reads the Verilog that Yosys writes: one declaration or instance a line. Hierarchy is kept, so a cell is an instance or
-a register, ``PATH/NAME_reg[BIT]`` (a memory: ``PATH/NAME_reg``); a net is a wire or register, ``PATH/NAME``.
+Names are those that Vivado gives: ``a/b`` for instance b in instance a, ``NAME_reg`` for a register or a memory called
+NAME. Of a bus only bit 0 is listed. Reads line by line, which Yosys' layout allows; no other Verilog is meant.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
-_NAME = r"(\\\S+|[A-Za-z_$][\w$]*)"
-_MODULE = re.compile(rf"^module {_NAME}\s*\(")
-_DECLARATION = re.compile(rf"^  (input|output|wire|reg)(?: \[(\d+):(\d+)\])? {_NAME}(?: (?:= .*|\[\d+:\d+\]))?\s*;")
-_MEMORY = re.compile(rf"^  reg \[\d+:\d+\] {_NAME} \[\d+:\d+\];")
-_INSTANCE = re.compile(rf"^  {_NAME}\s+{_NAME}\s*\($")
+from spec.config import ConfigError
+
+_NAME = r"(?:\\(\S+) |([A-Za-z_][\w$]*))"
+_MODULE = re.compile(rf"^module {_NAME} *\((.*)$")
+_DECLARED = re.compile(rf"^  (input|output|inout|wire|reg) (?:signed )?(?:\[(\d+):(\d+)\] )?{_NAME} *(\[\d+:\d+\])?")
+_INSTANCE = re.compile(rf"^  {_NAME} +{_NAME} +\($")
+_STORED = re.compile(rf"^ +(?:if \([^;]*\) |else )?{_NAME}(?:\[[^=]*\])? *<= (.*);$")
+_CLOCKED = re.compile(r"^  always @\(posedge [^,)]+(, posedge [^)]+)?\)")
+
+
+def _name(match: re.Match, group: int) -> str:
+    return match[group] or match[group + 1]
 
 
 @dataclass
 class Module:
-    """One module: names as they are meant, without the backslash of Verilog's escapes."""
+    """Of one module of the file; widths in bits."""
 
     name: str
-    ports: dict[str, tuple[str, int]] = field(default_factory=dict)  #: name -> direction, bits
-    nets: dict[str, int] = field(default_factory=dict)  #: name -> bits
-    registers: dict[str, int] = field(default_factory=dict)
-    memories: list[str] = field(default_factory=list)
+    ports: dict[str, tuple[str, int]] = field(default_factory=dict)  #: direction, width; in order of declaration
+    nets: dict[str, int] = field(default_factory=dict)  #: ports too
+    registers: dict[str, str] = field(default_factory=dict)  #: name -> asynchronous pin, PRE or CLR, or nothing
+    memories: set[str] = field(default_factory=set)
     instances: dict[str, str] = field(default_factory=dict)  #: name -> module
-    lines: list[str] = field(default_factory=list)
 
 
-def _plain(name: str) -> str:
-    return name.removeprefix("\\").strip()
+@dataclass(frozen=True)
+class Netlist:
+    """All modules of a file, and the top one's name."""
+
+    top: str
+    modules: dict[str, Module]
+
+    @property
+    def ports(self) -> dict[str, tuple[str, int]]:
+        return self.modules[self.top].ports
+
+    def walk(self) -> Iterator[tuple[str, Module]]:
+        """Every instance's path, with a slash at its end, and its module; the top's path is empty."""
+        waiting = [("", self.modules[self.top])]
+        while waiting:
+            path, module = waiting.pop()
+            yield path, module
+            waiting += [(f"{path}{name}/", self.modules[of]) for name, of in module.instances.items()
+                        if of in self.modules]
+
+    def cells(self) -> Iterator[str]:
+        """Instances, registers and memories."""
+        for path, module in self.walk():
+            yield from (path + name for name in module.instances)
+            for name in module.registers:
+                yield f"{path}{name}_reg{'[0]' if module.nets.get(name, 1) > 1 else ''}"
+            yield from (f"{path}{name}_reg" for name in module.memories)
+
+    def pins(self) -> Iterator[str]:
+        """Of instances and registers."""
+        for path, module in self.walk():
+            for name, of in module.instances.items():
+                if of in self.modules:
+                    yield from (f"{path}{name}/{_bit(port, width)}" for port, (_, width)
+                                in self.modules[of].ports.items())
+            for name, pin in module.registers.items():
+                cell = f"{path}{_bit(f'{name}_reg', module.nets.get(name, 1))}"
+                yield from (f"{cell}/{p}" for p in ("C", "D", "Q", *([pin] if pin else ())))
+
+    def nets(self) -> Iterator[str]:
+        for path, module in self.walk():
+            yield from (path + _bit(name, width) for name, width in module.nets.items())
 
 
-def modules(text: str) -> dict[str, Module]:
-    """Every module of ``text``, by name. Raises ``ValueError`` if there is none."""
-    found: dict[str, Module] = {}
-    module = None
-    for line in text.splitlines(keepends=True):
-        if match := _MODULE.match(line):
-            module = found[_plain(match[1])] = Module(_plain(match[1]))
+def _bit(name: str, width: int) -> str:
+    return f"{name}[0]" if width > 1 else name
+
+
+def read(path: Path, top: str) -> Netlist:
+    """The hierarchy below module ``top``. Raises ``ConfigError`` where the file has no such module."""
+    return parse(text(path), top, str(path))
+
+
+def text(path: Path) -> str:
+    """What is in a file. Raises ``ConfigError`` where it cannot be read."""
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
+
+
+def parse(text: str, top: str, file: str = "Verilog") -> Netlist:
+    """As ``read``, of the file's text."""
+    modules: dict[str, Module] = {}
+    module, asynchronous = None, False
+    for line in text.splitlines():
         if module is None:
+            if found := _MODULE.match(line):
+                module = Module(_name(found, 1))
+                modules[module.name] = module
             continue
-        module.lines.append(line)
         if line.startswith("endmodule"):
             module = None
-        elif match := _MEMORY.match(line):
-            module.memories.append(_plain(match[1]))
-        elif match := _DECLARATION.match(line):
-            kind, high, _, name = match.groups()
-            name, bits = _plain(name), int(high or 0) + 1
-            if kind in ("input", "output"):
-                module.ports[name] = (kind, bits)
-            elif kind == "reg":
-                module.registers[name] = bits
-            module.nets[name] = bits
-        elif match := _INSTANCE.match(line):
-            module.instances[_plain(match[2])] = _plain(match[1])
-    if not found:
-        raise ValueError("no module")
-    return found
-
-
-@dataclass
-class Netlist:
-    """A design below ``top``."""
-
-    top: Module
-    cells: list[str]
-    nets: list[str]
-
-    @classmethod
-    def read(cls, text: str, top: str) -> "Netlist":
-        """Raises ``ValueError`` if ``text`` has no module ``top``."""
-        known = modules(text)
-        if top not in known:
-            raise ValueError(f"no module {top}; there are {', '.join(sorted(known)[:5])} ...")
-        cells, nets = [], []
-
-        def walk(module: Module, path: str) -> None:
-            for name, bits in module.registers.items():
-                cells.extend([f"{path}{name}_reg"] if bits == 1 else (f"{path}{name}_reg[{i}]" for i in range(bits)))
-            cells.extend(f"{path}{name}_reg" for name in module.memories)
-            nets.extend(f"{path}{name}" for name in module.nets)
-            for name, kind in module.instances.items():
-                cells.append(f"{path}{name}")
-                if kind in known:
-                    walk(known[kind], f"{path}{name}/")
-
-        walk(known[top], "")
-        return cls(known[top], cells, nets)
-
-
-def below(text: str, prefix: str) -> tuple[str, str]:
-    """``text`` without the modules whose names begin with ``prefix``, and those: a partition and what is static."""
-    apart, rest = [], []
-    for module in modules(text).values():
-        (apart if module.name == prefix or module.name.startswith(f"{prefix}.") else rest).append("".join(module.lines))
-    if not apart:
-        raise ValueError(f"no module {prefix}")
-    return "\n".join(rest), "\n".join(apart)
-
-
-def module_of(text: str, path: str, top: str) -> str:
-    """The module of the instance at ``path``. Raises ``KeyError`` with the part that is not there."""
-    known, name = modules(text), top
-    for part in path.split("/"):
-        name = known[name].instances[part]
-    return name
-
-
-def bus_interfaces(ports: Iterator[str]) -> dict[str, set[str]]:
-    """AXI and AXI4-Stream interfaces among ports, by prefix: the signals that each has."""
-    found: dict[str, set[str]] = {}
-    for port in ports:
-        match = re.fullmatch(
-            r"(\w+?)_((?:aw|ar|w|r|b)(?:id|addr|len|size|burst|lock|cache|prot|qos|valid|ready|data|strb|last|resp)"
-            r"|t(?:data|keep|last|user|valid|ready))", port)
-        if match:
-            found.setdefault(match[1], set()).add(match[2])
-    return found
+        elif found := _DECLARED.match(line):
+            kind, name = found[1], _name(found, 4)
+            width = abs(int(found[2]) - int(found[3])) + 1 if found[2] else 1
+            if kind in ("input", "output", "inout"):
+                module.ports[name] = (kind, width)
+            if found[6]:
+                module.memories.add(name)
+            else:
+                module.nets[name] = width
+        elif found := _CLOCKED.match(line):
+            asynchronous = found[1] is not None
+        elif "<=" in line and (found := _STORED.match(line)):
+            name = _name(found, 1)
+            if name not in module.memories:
+                pin = ("CLR" if re.fullmatch(r"\d+'h0+", found[3]) else "PRE") if asynchronous else ""
+                module.registers.setdefault(name, pin)
+        elif line.endswith("(") and (found := _INSTANCE.match(line)):
+            module.instances[_name(found, 3)] = _name(found, 1)
+    if top not in modules:
+        raise ConfigError(f"{file}: no module {top}: a kernel's Verilog as Tickwire writes it")
+    return Netlist(top, modules)

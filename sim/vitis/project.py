@@ -1,153 +1,201 @@
-"""Writes the Vitis project: templates of ``vitis_flow/project`` filled in, constraints, the host program's sources."""
+"""A complete Vitis project in a directory: what Vivado, v++ and g++ need around the kernel's Verilog."""
 
+import hashlib
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import jinja2
 
-from hdl.kernel import DOMAINS
-from sim import build
-from sim.card import products
-from sim.simulators import CHECKOUT
 from spec.config import ConfigError, Design
 from spec.records import RECORDS
-from spec.registers import BY_NAME, SIZE
+from spec.registers import BY_NAME, SIZE, Access
+from spec.rings import BURST_SLOTS, SLOT_OCTETS
 
-from . import netlist
-from .platforms import Platform
+from ..card import products
+from ..simulators import CHECKOUT
+from . import crossings, kernel_xml, netlist, partition, platforms
+from .kernel_xml import DATA_BITS, KERNEL, POINTERS, SCALARS, STREAMS
 
-KERNEL = build.module_name("kernel")
-INSTANCE = f"{KERNEL}_1"
-CORE, PARTITION = "inner/core", "inner/core/strategy"
+UNIT = f"{KERNEL}_1"  #: the kernel's instance in the link
 TEMPLATES = CHECKOUT / "vitis_flow" / "project"
-#: Stream -> mode, as kernel.xml has it.
-STREAMS = {"rx": "read_only", "session_rx": "read_only", "tx": "write_only"}
-_MASTERS = {"records": "m_axi_records", "commands": "m_axi_commands"}
-_ARGUMENTS = ("records", "commands", "ring_log2", "command_log2")
-#: Clock of a wire -> the Ethernet kernel's output that it comes from.
-_WIRE_CLOCKS = {"rx_clk": "rx_clk0", "session_rx_clk": "rx_clk1", "tx_clk": "tx_clk1"}
-ILA_DEPTH = 4096
+CONSTRAINTS = CHECKOUT / "constraints"
+HOST = CHECKOUT / "vitis_flow" / "host"
+REPORTS = "tickwire_reports"  #: directory of report.tcl
+MIN_DEPTH, MAX_DEPTH = 1024, 131072  #: of an ILA
+_ULTRA_ROWS = 4096  #: of an UltraRAM
+#: Bursts that the kernel has under way.
+_OUTSTANDING = {"writes": 16, "reads": 1}
+_STAGES = ("feed", "book", "indicators", "strategy", "risk", "order", "session")
+_ACCESS = {Access.READ_ONLY: "read-only", Access.WRITE_ONLY: "write-only"}
 
 
 @dataclass(frozen=True)
-class Argument:
-    """A kernel argument: a register that Vitis knows."""
+class Ethernet:
+    """The kernel with the MACs, and its names for what Tickwire's is joined to."""
 
-    name: str
-    offset: int
-    bits: int
-    master: str | None
+    kernel: str = "ethernet"
+    unit: str = "ethernet_1"  #: its instance
+    rx: str = "m_axis_rx0"  #: streams: market data in
+    session_rx: str = "m_axis_rx1"  #: order session in
+    tx: str = "s_axis_tx1"  #: order session out
+    rx_clk: str = "rx_clk0"  #: their clocks, where the mode of clocks has them
+    session_rx_clk: str = "rx_clk1"
+    tx_clk: str = "tx_clk1"
 
-
-def arguments() -> list[Argument]:
-    return [Argument(name, BY_NAME[name].offset, 8 * BY_NAME[name].stride, _MASTERS.get(name)) for name in _ARGUMENTS]
-
-
-def interfaces(clocks: str) -> dict[str, str]:
-    """Interface -> clock."""
-    domains = DOMAINS[clocks]
-    wires = {name: domains.get(name, domains["core"]) for name in STREAMS}
-    return {"s_axi_control": "ap_clk", "m_axi_records": "ap_clk", "m_axi_commands": "ap_clk"} | wires
+    def __post_init__(self):
+        for field in fields(self):
+            if not getattr(self, field.name).isidentifier():
+                raise ConfigError(f"ethernet {field.name} = {getattr(self, field.name)!r}: a Verilog identifier")
 
 
-def _variables(design: Design, platform: Platform, core: netlist.Module, ila: Sequence[str], depth: int) -> dict:
-    streams = {record.stream: record for record in RECORDS}
-    for name in ila:
-        if name not in streams:
-            raise ConfigError(f"--ila: no stage boundary {name!r}; there are {', '.join(streams)}")
-    clocks = sorted(set(DOMAINS[design.host.clocks].values()))
-    host = design.core.clock_mhz if design.host.clocks == "one" else design.host.clock_mhz
-    frequencies = {"ap_clk": round(host * 1e6)}
-    if "ap_clk_2" in clocks:
-        frequencies["ap_clk_2"] = round(design.core.clock_mhz * 1e6)
-    wire_clocks = {clock: source for clock, source in _WIRE_CLOCKS.items() if clock in clocks}
-    return {
-        "kernel": KERNEL, "instance": INSTANCE, "core": CORE, "partition": PARTITION, "platform": platform,
-        "clocks": clocks, "interfaces": interfaces(design.host.clocks), "streams": STREAMS, "arguments": arguments(),
-        "range": f"0x{SIZE:x}", "frequencies": frequencies, "wire_clocks": wire_clocks, "post_link": bool(wire_clocks),
-        "ila": {name: streams[name].bits for name in ila}, "depth": depth,
-        "nets": {name: {part: _net(core, name, part) for part in ("valid", "payload")} for name in ila},
-    }
-
-
-def _net(core: netlist.Module, stream: str, part: str) -> str:
-    """The core's net of a stage boundary. Names that met another of their kind carry a number."""
-    for pool in (core.ports, core.nets):
-        for name in pool:
-            if name.partition("$")[0] == f"{stream}__{part}":
-                return name.replace("$", "\\$")  # as Tcl wants it
-    raise ConfigError(f"--ila: the netlist has no net {stream}__{part}")
-
-
-def write(out: Path, designs: Sequence[Design], *, platform: Platform, ila: Sequence[str] = (), ethernet: str = "",
-          depth: int = ILA_DEPTH) -> list[Path]:
-    """Write the project for the first of ``designs`` into ``out``; the paths of its files.
+def write(out: Path, verilog: Path, design: Design, *, platform: str, ila: Sequence[str] = (), dfx: bool = False,
+          clocks: str, ila_depth: int = 4096, ethernet: Ethernet | None = None,
+          strategies: Mapping[str, Path] | None = None) -> list[Path]:
+    """Write the project into ``out`` and return its files.
 
     Parameters
     ----------
-    designs
-        Further ones differ from the first in their strategy alone: what the partition may be exchanged for.
+    verilog
+        Of the kernel, for ``design``.
+    platform
+        A name in ``platforms``.
     ila
-        Streams of ``spec.records.RECORDS`` that get an integrated logic analyser.
-    ethernet
-        Instance of the Ethernet kernel.
+        Streams of ``spec.records.RECORDS`` that a logic analyser looks at, ``ila_depth`` records deep.
+    dfx
+        The strategy is a partition that can be exchanged; ``strategies`` names the Verilog of other kernels, whose
+        designs differ in ``strategy`` alone.
+    clocks
+        ``design.host.clocks``, of which the Verilog is.
 
-    Raises ``ConfigError`` for a stream that is none, and for designs that differ elsewhere.
+    Raises ``ConfigError``: one line per fault, naming file or option and what is expected.
     """
-    first, out = designs[0], Path(out)
-    for number, design in enumerate(designs):
-        if design.model_copy(update={"strategy": first.strategy}) != first:
-            raise ConfigError(f"design {number}: differs from the first one outside of its strategy")
-    kernels = [build.cached_verilog("kernel", design).read_text() for design in designs]
-    core = netlist.modules(kernels[0])[netlist.module_of(kernels[0], CORE, KERNEL)]
-    values = _variables(first, platform, core, ila, depth) | {"ethernet": ethernet or "ethernet_1"}
-    sources = {f"rtl/{KERNEL}.v": kernels[0]}
-    if first.strategy.reconfigurable:
-        sources |= _partitions(kernels, values)
-    constraints = ["constraints/clocks.xdc", "constraints/memory.xdc", "constraints/placement.xdc"]
-    constraints += ["constraints/debug.xdc"] if ila else []
-    values |= {"sources": [f"rtl/{KERNEL}.v"], "constraints": constraints}
+    ethernet, out, verilog, strategies = ethernet or Ethernet(), Path(out), Path(verilog), strategies or {}
+    card = platforms.find(platform)
+    text = netlist.text(verilog)
+    ports = netlist.parse(text, KERNEL, str(verilog)).ports
+    _check(design, ports, verilog, clocks, ila, ila_depth, dfx, strategies)
+    description = kernel_xml.text()
+    kernel_xml.check(description, ports)
 
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), keep_trailing_newline=True,
-                                     undefined=jinja2.StrictUndefined, autoescape=False)
-    files = sources | {f"constraints/{name}.xdc": (CHECKOUT / "constraints" / f"{name}.xdc").read_text()
-                       for name in ("clocks", "memory")}
-    wanted = {"placement.xdc": "constraints/placement.xdc", "package_kernel.tcl": "", "kernel.xml": "", "link.cfg": "",
-              "Makefile": "", "README.md": ""}
-    wanted |= {"post_link.tcl": ""} if values["post_link"] else {}
-    wanted |= {"debug.tcl": "", "debug.xdc": "constraints/debug.xdc"} if ila else {}
-    if first.strategy.reconfigurable:
-        wanted |= {f"dfx/{name}.tcl": "" for name in (
-            "1_synthesise", "2_static", *(["3_variant"] if len(designs) > 1 else []))}
-    for template, target in wanted.items():
-        files[target or template] = environment.get_template(f"{template}.j2").render(values)
-    for name, text in files.items():
-        path = out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+    sources, variants = {f"rtl/{KERNEL}.v": text}, {}
+    if dfx:
+        split = partition.split(text, str(verilog))
+        variants[design.strategy.name] = split.strategy
+        for name, path in strategies.items():
+            variants[name] = partition.split(netlist.text(Path(path)), str(path)).strategy
+            partition.fits(split.strategy, variants[name], str(path))
+        sources = {f"rtl/{KERNEL}.v": split.static, f"rtl/{partition.MODULE}.v": split.strategy}
+
+    values = _values(design, card, clocks, tuple(dict.fromkeys(ila)), ila_depth, dfx, ethernet, tuple(sources),
+                     tuple(variants))
+    texts = sources | {"kernel.xml": description}
+    texts |= {f"dfx/strategies/{name}.v": variant for name, variant in variants.items()}
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader([TEMPLATES, CONSTRAINTS]), trim_blocks=True,
+                                     keep_trailing_newline=True, undefined=jinja2.StrictUndefined, autoescape=False)
+    for name in _templates(values):
+        texts[name] = environment.get_template(f"{name.removeprefix('constraints/')}.j2").render(values)
+    texts |= {f"host/{source.name}": source.read_text() for source in sorted(HOST.iterdir()) if source.is_file()}
+    for name, content in texts.items():
+        _put(out / name, content)
+    _drop_stale(out, set(texts))
+    return [*(out / name for name in texts), *products.write(out / "host" / "generated", design)]
+
+
+def _check(design: Design, ports: Mapping[str, tuple[str, int]], verilog: Path, clocks: str, ila: Sequence[str],
+           depth: int, dfx: bool, strategies: Mapping[str, Path]) -> None:
+    if clocks not in crossings.DOMAINS:
+        raise ConfigError(f"clocks = {clocks!r}: one of {', '.join(crossings.DOMAINS)}")
+    faults = []
+    if clocks != design.host.clocks:
+        faults.append(f"clocks = {clocks!r}: the design has host.clocks = {design.host.clocks!r}")
+    known = {clock for domains in crossings.DOMAINS.values() for clock in domains.values()}
+    expected, has = set(crossings.DOMAINS[clocks].values()), known & ports.keys()
+    if expected != has:
+        faults.append(f"{verilog}: its clocks are {', '.join(sorted(has)) or 'none'}: a kernel with "
+                      f"{', '.join(sorted(expected))} is clocks = {clocks!r}")
+    streams = [record.stream for record in RECORDS]
+    faults += [f"ila = {name!r}: one of {', '.join(streams)}" for name in ila if name not in streams]
+    if not MIN_DEPTH <= depth <= MAX_DEPTH or depth & depth - 1:
+        faults.append(f"ila_depth = {depth!r}: a power of two from {MIN_DEPTH} to {MAX_DEPTH}")
+    if dfx and not design.strategy.reconfigurable:
+        faults.append("dfx: a design with strategy.reconfigurable = true")
+    if strategies and not dfx:
+        faults.append("strategies: only with dfx")
+    faults += [f"strategies: {name!r}: an identifier other than {design.strategy.name}, the kernel's own"
+               for name in strategies if not name.isidentifier() or name == design.strategy.name]
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _values(design, platform, clocks, ila, depth, dfx, ethernet, sources, strategies) -> dict:
+    """What the templates are given."""
+    domains, rows = crossings.DOMAINS[clocks], design.book.buckets
+    # File, and where Vivado uses it. The clocks are there in implementation alone.
+    both = "synthesis implementation"
+    constraints = [("synchronisers", both), ("clocks", "implementation"),
+                   *([("memory", both)] if rows >= _ULTRA_ROWS else []),
+                   *([("partition", both)] if dfx else []), *([("debug", both)] if ila else [])]
+    wire_clocks = {stream: domains.get(stream, domains["core"]) for stream in STREAMS}
+    buses: dict[str, list[str]] = {clock: [] for clock in dict.fromkeys(domains.values())}
+    buses[domains["host"]] += [kernel_xml.CONTROL, *POINTERS.values()]
+    for stream, clock in wire_clocks.items():
+        buses[clock].append(stream)
+    cells = [f"inner/core/{stage}" for stage in _STAGES if not (dfx and stage == "strategy")]
+    cells += ["inner/core/decoupler"] if design.strategy.reconfigurable else []
+    cells += [f"inner/{stream}_crossing" for stream in STREAMS if stream in domains]
+    ends = [(f"/{ethernet.unit}/{getattr(ethernet, name)}", f"/{UNIT}/{name}") for name in STREAMS]
+    ends = [end if mode == "read_only" else end[::-1] for end, mode in zip(ends, STREAMS.values(), strict=True)]
+    host_mhz = design.core.clock_mhz if clocks == "one" else design.host.clock_mhz
+    return {
+        "kernel": KERNEL, "unit": UNIT, "vendor": kernel_xml.VENDOR, "library": kernel_xml.LIBRARY,
+        "version": kernel_xml.VERSION, "platform": platform, "clocks": clocks, "ethernet": ethernet, "ila": ila,
+        "depth": depth, "dfx": dfx, "strategies": strategies, "module": partition.MODULE, "reports": REPORTS,
+        "sources": sources, "constraints": [(f"constraints/{name}.xdc", stages) for name, stages in constraints],
+        "buses": buses, "cells": cells, "slr": platform.wire_slr, "masters": list(POINTERS.values()),
+        "outstanding": _OUTSTANDING, "range": SIZE, "burst_beats": BURST_SLOTS * SLOT_OCTETS * 8 // DATA_BITS,
+        "registers": _registers(), "ends": ends,
+        "streams": [(name, getattr(ethernet, name), mode == "read_only") for name, mode in STREAMS.items()],
+        "wires": [] if clocks == "one" else [(wire_clocks[name], getattr(ethernet, f"{name}_clk"))
+                                             for name in STREAMS],
+        "host_hz": round(host_mhz * 1e6), "core_hz": round(design.core.clock_mhz * 1e6),
+        "rows": rows, "blocks": -(-rows // _ULTRA_ROWS), "height": min(2, -(-rows // _ULTRA_ROWS)),
+        "digest": hashlib.sha256(design.model_dump_json().encode()).hexdigest()[:16],
+        **crossings.of(design),
+    }
+
+
+def _registers() -> list[dict]:
+    """What the packaged register map has: control, and the arguments."""
+    names = ("ap_ctrl", "gie", "ier", "isr", *POINTERS, *SCALARS)
+    return [{"name": name, "offset": f"0x{BY_NAME[name].offset:03X}", "bits": 8 * BY_NAME[name].stride,
+             "access": _ACCESS.get(BY_NAME[name].access, "read-write"), "master": POINTERS.get(name, "-")}
+            for name in names]
+
+
+def _templates(values: dict) -> list[str]:
+    names = ["Makefile", "README.md", "kernel.tcl", "link.cfg", "package_kernel.tcl", "place.tcl", "post_link.tcl",
+             "report.tcl", "constraints/placement.xdc", *(name for name, _ in values["constraints"])]
+    names += ["debug.tcl"] if values["ila"] else []
+    if values["dfx"]:
+        names += [f"dfx/{name}" for name in ("Makefile", "environment.tcl", "synthesise.tcl", "static.tcl",
+                                             "module.tcl", "bitstreams.tcl")]
+    return names
+
+
+def _put(path: Path, text: str) -> None:
+    """Write what is new: what did not change is not built again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text() != text:
         path.write_text(text)
-    (out / "build").mkdir(exist_ok=True)  # where the tools write
-    return [out / name for name in files] + _host(out / "host", first)
 
 
-def _partitions(kernels: list[str], values: dict) -> dict[str, str]:
-    """The static part, and what comes into the partition, one file for each design."""
-    name = netlist.module_of(kernels[0], PARTITION, KERNEL)
-    parts = [netlist.below(text, name) for text in kernels]
-    ports = [netlist.modules(inside)[name].ports for _, inside in parts]
-    if any(other != ports[0] for other in ports):
-        raise ConfigError("the strategies have not the same ports: they do not fit into one partition")
-    values |= {"strategies": [f"strategy_{i}" for i in range(len(parts))], "partition_module": name}
-    return {"rtl/static.v": parts[0][0]} | {f"rtl/strategy_{i}.v": inside for i, (_, inside) in enumerate(parts)}
-
-
-def _host(folder: Path, design: Design) -> list[Path]:
-    """The host program's sources, and what is generated for it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for source in sorted((CHECKOUT / "vitis_flow" / "host").iterdir()):
-        if source.is_file():
-            shutil.copy(source, folder / source.name)
-            written.append(folder / source.name)
-    return [*written, *products.write(folder, design)]
+def _drop_stale(out: Path, written: set[str]) -> None:
+    """Remove what another set of options left, where make or Vivado would take it for a part of this one."""
+    for pattern in ("rtl/*.v", "constraints/*.xdc", "debug.tcl", "dfx/strategies/*.v"):
+        for path in out.glob(pattern):
+            if path.relative_to(out).as_posix() not in written:
+                path.unlink()
+    if not any(name.startswith("dfx/") for name in written):
+        shutil.rmtree(out / "dfx", ignore_errors=True)

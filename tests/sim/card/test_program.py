@@ -138,9 +138,9 @@ def test_card_and_host_as_commands(tmp_path):
     (["host", "--card", "usb:0"], "--card: xrt:INDEX or sim:PATH, not 'usb:0'"),
     (["host", "--card", "xrt:0"], "--xclbin: needed with --card xrt:INDEX"),
     (["host", "--card", "sim:nowhere"], "nowhere: no simulated card there"),
-    (["vitis", "-o", "build/x", "--platform", "u1"], "no platform 'u1'; there are u280"),
-    (["vitis", "-o", "build/x", "--design", "small", "--strategy", "spec/presets/small.toml"],
-     "the design's strategy is not reconfigurable"),
+    (["vitis", "-o", "build/x", "--design", "small", "--clocks", "two"], "--clocks 'two': one of one, rx, all"),
+    (["vitis", "-o", "build/x", "--design", "small", "--strategy", "calm"], "--strategy 'calm': NAME=VALUE"),
+    (["vitis", "-o", "build/x", "--design", "small", "--platform", "u1"], "u1"),
 ])
 def test_a_mistake_is_one_line(arguments, complaint):
     said = subprocess.run([*TICKWIRE, *arguments], cwd=CHECKOUT, text=True, capture_output=True)
