@@ -1,6 +1,6 @@
 """From one clock to another.
 
-constraints/clocks.xdc finds what is here by its names: pairs of synchronisers called ``*_cdc`` or ``sync_*``, and
+constraints/*.xdc.j2 find what is here by its names: pairs of synchronisers called ``*_cdc`` or ``sync_*``, and
 values that stand still while they are taken, ``asked`` and ``still_answer``.
 """
 

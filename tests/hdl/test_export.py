@@ -11,7 +11,7 @@ from hdl import link
 from hdl.ahead import Ahead
 from hdl.candidates import Candidates
 from hdl.clock import Setting
-from hdl.export import Export, write_verilog
+from hdl.export import write_verilog
 from hdl.records import records
 from hdl.session import Inbox
 from hdl.time import Time
@@ -157,12 +157,24 @@ def test_each_kind_of_member(tmp_path):
     }
 
 
-def test_an_interface_that_has_no_flat_form_is_refused():
-    class Nested(wiring.Component):
-        inside: In(wiring.Signature({"deeper": In(1)}))
+def test_an_interface_keeps_its_directions(tmp_path):
+    """As AXI: what the master drives and what it hears, from either end."""
+    bus = wiring.Signature({"valid": Out(1), "data": Out(8), "ready": In(1)})
 
-    with pytest.raises(AssertionError, match="inside is neither a port nor a stream"):
-        Export(Nested())
+    class Ends(wiring.Component):
+        master: Out(bus)
+        slave: In(bus)
+
+        def elaborate(self, platform):
+            m = Module()
+            wiring.connect(m, wiring.flipped(self.slave), wiring.flipped(self.master))
+            return m
+
+    path = write_verilog(Ends(), tmp_path / "ends.v", name="ends")
+    out = {"valid": ("output", 1), "data": ("output", 8), "ready": ("input", 1)}
+    back = {"valid": ("input", 1), "data": ("input", 8), "ready": ("output", 1)}
+    assert ports(path.read_text(), "ends") == {f"master_{name}": kind for name, kind in out.items()} | {
+        f"slave_{name}": kind for name, kind in back.items()}
 
 
 def test_the_reader_of_ports_sees_a_difference():

@@ -45,6 +45,7 @@ def test_the_built_in_table_fits():
     assert fill.urams(design) == 96 <= 128
 
 
+@pytest.mark.campaign
 def test_the_compiled_book_raises_the_flag_with_the_same_message():
     design = config.preset("small")
     found = fill.confirm(fill.fill(design), library(design))

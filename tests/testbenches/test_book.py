@@ -21,9 +21,10 @@ def _with_book(design, **changes):
 
 @pytest.mark.parametrize("change, failed, complaint", [
     (lambda d: _with_book(d, spill=7), "same_bucket_storm", "table_full: expected 0, got 1"),
-    (lambda d: _with_symbol(d, reference=d.symbols[0].reference + 800), "far_prices", "(bid|ask)_known: expected"),
-    (lambda d: _with_symbol(d, stock="AAPLX"), "each_fault_alone", "symbol: expected 0, got 1"),
-    (lambda d: _with_book(d, assume_trading=True), "big_levels", "tradable: expected 0, got 1"),
+    *(pytest.param(*each, marks=pytest.mark.campaign) for each in (
+        (lambda d: _with_symbol(d, reference=d.symbols[0].reference + 800), "far_prices", "(bid|ask)_known: expected"),
+        (lambda d: _with_symbol(d, stock="AAPLX"), "each_fault_alone", "symbol: expected 0, got 1"),
+        (lambda d: _with_book(d, assume_trading=True), "big_levels", "tradable: expected 0, got 1"))),
 ], ids=["spill", "window", "stock", "trading"])
 def test_bench_finds_another_constant_in_the_hardware(tmp_path, build_dir, seed, change, failed, complaint):
     design = config.preset("small")
@@ -34,7 +35,9 @@ def test_bench_finds_another_constant_in_the_hardware(tmp_path, build_dir, seed,
                               env={"TICKWIRE_DESIGN": "small"})
 
 
-@pytest.mark.parametrize("testcase", ["one_message_per_cycle", "far_prices", "same_bucket_storm", "walking_prices"])
+@pytest.mark.parametrize("testcase", ["same_bucket_storm", *(
+    pytest.param(name, marks=pytest.mark.campaign) for name in ("one_message_per_cycle", "far_prices",
+                                                                "walking_prices"))])
 def test_bench_on_another_geometry(tmp_path, build_dir, seed, testcase):
     """More and narrower sub-tables, one spill entry, a short ladder, preset locates."""
     text = (config.PRESETS / "small.toml").read_text()

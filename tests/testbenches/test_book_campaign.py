@@ -33,7 +33,7 @@ def _line(kind: str, name: str, result: Result) -> str:
             f"{result.depths:>8,} depths compared, {result.differences} differences")
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+@pytest.fixture(scope="module", params=["small", pytest.param("larger", marks=pytest.mark.campaign)])
 def design(request):
     return request.param, DESIGNS[request.param], library(DESIGNS[request.param])
 

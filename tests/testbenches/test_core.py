@@ -59,6 +59,7 @@ def bench_on(build_dir, seed):
     return run
 
 
+@pytest.mark.campaign
 def test_bench_finds_another_design(bench_on):
     other = SMALL.model_copy(update={"order": SMALL.order.model_copy(update={"display": "N"})})
     with pytest.raises(simulators.TestsFailed, match="order frame 0: expected"):

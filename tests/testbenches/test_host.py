@@ -32,6 +32,7 @@ def test_bench(run, unit, simulator):
     run(unit, simulator)
 
 
+@pytest.mark.campaign
 def test_records_path_with_a_longer_fifo(run, simulator, monkeypatch):
     """A longer FIFO: bursts grow to 4 KiB."""
     monkeypatch.setitem(UNITS, "records_path", lambda: RecordPath(depth=64))
@@ -58,16 +59,21 @@ def _changed(monkeypatch, module, old: str, new: str):
     return scope
 
 
-@pytest.mark.parametrize("old, new, testcase, what", [
+def faults(*rows: tuple):
+    """The first two of each unit in every run, all of them in the campaign."""
+    return [*rows[:2], *(pytest.param(*row, marks=pytest.mark.campaign) for row in rows[2:])]
+
+
+@pytest.mark.parametrize("old, new, testcase, what", faults(
     ("to_boundary.eq(_least(BURST_SLOTS - produced[: _COUNT - 1], waiting))", "to_boundary.eq(_least(32, waiting))",
      "one_ring_in_full_bursts", "cross a boundary"),
-    ("axi.wlast.eq(second & (left == 1))", "axi.wlast.eq(second & (left == 2))", "every_record_arrives", "wlast"),
     ("phase.eq(~(produced >> self.log2)[0])", "phase.eq(1)", "one_ring_in_full_bursts", "sent|slot|another"),
     ("Mux(used > size, 0, size - used)", "size", "a_host_that_sleeps", "slots unread"),
     ("with m.If(axi.awvalid & axi.awready):", "with m.If(axi.awvalid):", "every_record_arrives", "awvalid fell"),
+    ("axi.wlast.eq(second & (left == 1))", "axi.wlast.eq(second & (left == 2))", "every_record_arrives", "wlast"),
     ("with m.If(~axi.wvalid | axi.wready):", "with m.If(1):", "every_record_arrives", "wdata changed|wlast changed"),
     ("axi.awvalid.eq(1), self.producers", "axi.awvalid.eq(axi.awready), self.producers", "ready_waits_for_valid", ""),
-])
+))
 def test_bench_finds_a_fault_of_the_ring_writer(run, monkeypatch, old, new, testcase, what):
     scope = _changed(monkeypatch, ring_writer, old, new)
     monkeypatch.setattr("hdl.host.records.RingWriter", scope["RingWriter"])
@@ -80,37 +86,37 @@ def test_bench_finds_losses_that_are_not_counted(run, monkeypatch):
     bench_finds(run, "records_path", "what_finds_no_room_is_counted", "counted as lost")
 
 
-@pytest.mark.parametrize("old, new, testcase, what", [
+@pytest.mark.parametrize("old, new, testcase, what", faults(
     ("commands.valid.eq(axi.rvalid & second & ~wrong & ~self.fault)", "commands.valid.eq(axi.rvalid & second & ~wrong)",
      "nothing_is_carried_out_behind_an_error", "carried out before"),
     ("slots.eq(Mux(waiting < to_boundary, waiting, to_boundary))", "slots.eq(waiting)", "whole_bursts", "boundary"),
     ("(waiting <= size)", "(waiting <= 2 * size)", "more_than_the_ring_holds_is_not_read", "assert"),
     ("| commands.ready)", "| 1)", "commands_arrive_in_order", "taken"),
-])
+))
 def test_bench_finds_a_fault_of_the_command_reader(run, monkeypatch, old, new, testcase, what):
     scope = _changed(monkeypatch, command_reader, old, new)
     monkeypatch.setitem(UNITS, "command_path", scope["CommandReader"])
     bench_finds(run, "command_path", testcase, what)
 
 
-@pytest.mark.parametrize("old, new, testcase, what", [
+@pytest.mark.parametrize("old, new, testcase, what", faults(
     ("& strobes.all()", "& strobes.any()", "random_accesses", "expected"),
     ("takes.eq(acts & (address[:2] == 0)", "takes.eq(acts & (address[:1] == 0)", "random_accesses", "expected"),
     ("~self.locked if register.access is Access.LOCKED else 1", "1", "random_accesses", "expected"),
     ("there.eq(holds & (held == number))", "there.eq(1)", "a_counter_is_never_torn", "assert"),
     ("with m.If(axi.bvalid & axi.bready):", "with m.If(axi.bvalid):", "random_accesses", "bvalid fell"),
-])
+))
 def test_bench_finds_a_fault_of_the_registers(run, monkeypatch, old, new, testcase, what):
     scope = _changed(monkeypatch, registers, old, new)
     monkeypatch.setitem(UNITS, "host_registers", scope["Registers"])
     bench_finds(run, "host_registers", testcase, what)
 
 
-@pytest.mark.parametrize("old, new", [
+@pytest.mark.parametrize("old, new", faults(
     ("seconds.eq(time.seconds - 1)", "seconds.eq(time.seconds)"),
     ("step.eq(self._period + self.adjust.rate)", "step.eq(self._period - self.adjust.rate)"),
     ("with m.Elif(earlier >= 0):", "with m.Elif(earlier > 1 << 40):"),
-])
+))
 def test_bench_finds_a_fault_of_the_ptp_clock(run, monkeypatch, old, new):
     scope = _changed(monkeypatch, ptp, old, new)
     monkeypatch.setitem(UNITS, "ptp", lambda: scope["PtpClock"](period_ns=3.103))

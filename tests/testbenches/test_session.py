@@ -46,6 +46,7 @@ def test_bench(run, design, simulator):
     run(design, simulator)
 
 
+@pytest.mark.campaign
 def test_bench_with_timestamps(run):
     run("timestamps", "icarus")
 

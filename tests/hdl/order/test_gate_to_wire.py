@@ -63,7 +63,8 @@ def _design(protocol: str, queue: int) -> Design:
     return Design.model_validate(data)
 
 
-@pytest.mark.parametrize("protocol, queue, seed", [("ouch", 2, 1), ("fix", 8, 4)])
+@pytest.mark.parametrize("protocol, queue, seed", [
+    ("ouch", 2, 1), pytest.param("fix", 8, 4, marks=pytest.mark.campaign)])
 def test_intents_in_every_cycle(protocol, queue, seed):
     """An intent per cycle while the wire is stopped, crawls, or runs; then the kill switch; then silence. The clock is
     a ms later every 300 000 cycles only, but what it says is what a frame says."""

@@ -49,6 +49,7 @@ def _said(run):
         "first_orders", "last_orders", "refusals", "latency", "tick_to_trade")]
 
 
+@pytest.mark.campaign
 def test_all_engines_say_the_same_in_the_same_cycles():
     found = bench.compare_engines(DESIGN, _day(600)[:30], build_dir=BUILDS)
     assert [speed.engine for speed in found] == [engine.NATIVE, *COCOTB]

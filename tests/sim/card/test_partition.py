@@ -125,6 +125,7 @@ def test_a_request_waits_until_it_is_back(swap):
     assert len(hosts) == 1 and hosts[0][INTENT.tuple._fields.index("quantity")] == 7
 
 
+@pytest.mark.campaign
 def test_noise_that_gets_through_is_found(tmp_path, seed, monkeypatch):
     """Without the decoupler the region's noise is orders."""
     def elaborate(self, platform):
