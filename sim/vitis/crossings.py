@@ -1,14 +1,9 @@
 """Where signals of the kernel go from one clock to another: what constraints/clocks.xdc.j2 lists."""
 
+from hdl.kernel import DOMAINS
 from spec.config import Design
 from spec.rings import RINGS
 
-#: Clock of each domain, by mode; ``core`` is the core's. ``hdl.kernel`` has the same, and the tests compare the two.
-DOMAINS = {
-    "one": {"host": "ap_clk", "core": "ap_clk"},
-    "rx": {"host": "ap_clk", "core": "rx_clk", "session_rx": "session_rx_clk", "tx": "tx_clk"},
-    "all": {"host": "ap_clk", "core": "ap_clk_2", "rx": "rx_clk", "session_rx": "session_rx_clk", "tx": "tx_clk"},
-}
 #: Levels of single bits: from the host's clock to the core's, and back.
 _TO_CORE, _TO_HOST = ("kill", "handback", "ring_enable"), ("ready", "kill_causes", "session")
 
