@@ -11,6 +11,9 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
 PAYLOADS = 1000
+#: Cycles after the last offer. A full FIFO of one-beat frames, each of which waits before it goes on the wire, needs
+#: more than a thousand.
+DRAIN = 2000
 
 
 @cocotb.test(timeout_time=2, timeout_unit="ms")
@@ -31,6 +34,6 @@ async def nothing_is_lost(dut, periods):
     while int(dut.count.value) < PAYLOADS:
         await RisingEdge(dut.b_clk)
     dut.offers.value = 0
-    for _ in range(500):
+    for _ in range(DRAIN):
         await RisingEdge(dut.b_clk)
     assert int(dut.errors.value) == 0 and int(dut.sent.value) == int(dut.count.value) >= PAYLOADS
