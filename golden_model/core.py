@@ -7,7 +7,7 @@
     session frame -> session -> replies --------------------------------------^
 
 The model has no clock. When something that is not a frame takes effect, and what a moment looked like, is told to it:
-``Core.events``, ``Core.requests``, ``Core.moments``, ``Core.conditions`` and ``Core.sent``.
+``Core.events``, ``Core.parameters``, ``Core.requests``, ``Core.moments``, ``Core.conditions`` and ``Core.sent``.
 """
 
 from collections import deque, namedtuple
@@ -18,6 +18,7 @@ from spec.config import Design
 from spec.records import (
     ADMIN,
     KILL,
+    PARAMETERS,
     POSITION,
     RECORDS,
     REQUEST,
@@ -81,6 +82,8 @@ class Core:
         By stage.
     events : deque
         The hardware's ``Window``, ``Load`` and ``Depth`` records, put here beforehand: ``Book.events``.
+    parameters : deque
+        The hardware's ``ParametersSet`` records, each taken after the update whose number it has.
     requests : deque
         The hardware's ``Intent`` records that the host asked for, each taken after the update whose number it has.
     moments : deque
@@ -107,6 +110,7 @@ class Core:
         self.order = Order(design)
         self.session = Session(design, believe=believe)
         self.events = self.book.events
+        self.parameters: deque = deque()
         self.requests: deque = deque()
         self.moments: deque = deque()
         self.conditions: dict[int, Conditions] = {}
@@ -139,8 +143,10 @@ class Core:
         for message in step.messages:
             update = book(message)
             if update is not None:
+                if self.parameters:
+                    self._take_parameters(step)
                 if self.requests:
-                    self._requests(step, before=update.message)
+                    self._requests(step)
                 self._update(update, step)
         return step if self.book.is_silent else self._with_book_events(step)
 
@@ -148,7 +154,8 @@ class Core:
         """What was told and came after the last message. Raises ``ValueError`` for something that cannot be."""
         step = _nothing()
         self.book.settle()
-        self._requests(step)
+        self._take_parameters(step, all_of_them=True)
+        self._requests(step, all_of_them=True)
         self._moments(step)
         self._admin(step)
         return self._with_book_events(step)
@@ -173,9 +180,18 @@ class Core:
         if intent is not None:
             self._intent(intent, step)
 
-    def _requests(self, step: Step, before: int | None = None) -> None:
+    def _take_parameters(self, step: Step, all_of_them: bool = False) -> None:
+        """What the host gave since the last update; all of it if no other follows."""
+        while self.parameters and (all_of_them or self.parameters[0].message == self._last_update):
+            told = self.parameters.popleft()
+            echo = self.strategy.parameters(PARAMETERS.tuple(*told[1:]))
+            if echo.message != told.message:
+                raise Impossible("strategy", f"{told!r}: cannot be after message {self._last_update}")
+            step.parameters_set.append(echo)
+
+    def _requests(self, step: Step, all_of_them: bool = False) -> None:
         """What the host asked for since the last update; all of it if no other follows."""
-        while self.requests and (before is None or self.requests[0].message == self._last_update):
+        while self.requests and (all_of_them or self.requests[0].message == self._last_update):
             told = self.requests.popleft()
             intent = self.strategy.request(REQUEST.tuple(*(getattr(told, name) for name in REQUEST.tuple._fields)))
             if intent is None or intent.message != told.message:

@@ -5,8 +5,9 @@ A strategy is one function, registered under the name that the configuration use
     signal(update, indicator, parameters) -> None | (side, price)
 
 It sees a book change: an ``Update`` of type A, F, E, C, X, D or U whose both sides are known (a known side may be
-empty: zero orders), the same message's ``Indicator`` (None when nobody feeds it) and ``design.strategy``. It returns
-the side and limit price to trade at now, or None. It keeps no state and knows neither clock nor position.
+empty: zero orders), the same message's ``Indicator`` (None when nobody feeds it) and the parameters in force, those of
+``design.strategy`` until the host gives others. It returns the side and limit price to trade at now, or None. It keeps
+no state and knows neither clock nor position.
 
 Around it stands what no strategy may skip: it is not asked about a book that is not known, and what it wants is dropped
 while the symbol is not tradable or within the cooldown after the symbol's last intent, by the time of the messages. The
@@ -19,10 +20,10 @@ back: they are judged by risk alone.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from spec import config
 from spec.config import Design
 from spec.itch import BOOK_TYPES
-from spec.records import INTENT, Action, Side
+from spec.limits import parameters
+from spec.records import INTENT, PARAMETERS_SET, Action, Side
 
 from .counting import Counters
 
@@ -49,7 +50,7 @@ class _Market(NamedTuple):
 _UNHEARD = _Market(0, 0, 0, 0, 0, 0, 0)
 
 
-def imbalance(update, indicator, parameters: config.Strategy) -> tuple[int, int] | None:
+def imbalance(update, indicator, parameters) -> tuple[int, int] | None:
     """Take the offer when the best bid is that many times larger, hit the bid when the offer is; buying first.
 
     Needs both sides, not crossed or locked, and at most ``max_spread`` apart.
@@ -80,7 +81,7 @@ class Strategy:
 
     def __init__(self, design: Design):
         self.counters = Counters("strategy")
-        self._parameters = design.strategy
+        self._parameters = parameters(design)
         self._signal = SIGNALS[design.strategy.name]
         self._reference = design.risk.reference
         self._last_intent: list[int | None] = [None] * len(design.symbols)
@@ -111,6 +112,12 @@ class Strategy:
         market = self._market(u)
         return INTENT.tuple(u.message, u.timestamp, u.symbol, _ENTER, 0, 0, side, self._parameters.quantity,
                             price, *market)
+
+    def parameters(self, given):
+        """Take ``Parameters`` after the updates so far; their echo."""
+        self.counters["parameters_set"] += 1
+        self._parameters = given
+        return PARAMETERS_SET.tuple(self._last.message if self._last else _BEFORE_ALL[0], *given)
 
     def request(self, r):
         """The ``Intent`` that a ``Request`` of the host becomes after the updates so far; None for a foreign symbol."""

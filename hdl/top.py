@@ -2,8 +2,8 @@
 
     rx -> feed -> messages -> book -> updates -> strategy -> intents -> risk -> decisions -> order -> tx
                -> ahead    ->   |        |          |                     |                    |
-          snapshot, loads <-----+        |      requests               replies        sent, header, service
-               windows, depths           |                                |                    |
+          snapshot, loads <-----+        |      requests,              replies        sent, header, service
+               windows, depths           |     parameters                 |                    |
                                          +-> indicators -> vwaps          +---- session <------+
                                                                                    |
                                                   session_rx, handovers, admin ----+-> sessions, inbox
@@ -52,8 +52,8 @@ class TickToTrade(wiring.Component):
         What the exchange answers on the order session's connection; ready is always high.
     tx : Out(TX)
         Order frames, and what TCP needs beside them.
-    snapshot, requests, symbol_limits, session_limits, handovers, admin : In(stream of ``spec.records.REQUESTS``)
-        What the host puts in, each with backpressure.
+    snapshot, parameters, requests, symbol_limits, session_limits, handovers, admin : In(stream of REQUESTS)
+        What the host puts in (``spec.records``), each with backpressure.
     clock : In(stream of Setting)
         Sets the time of day.
     kill, kill_release : In(1)
@@ -66,7 +66,7 @@ class TickToTrade(wiring.Component):
         The memories are swept after reset. Frames that begin earlier are counted and dropped.
     inbox : Out(stream of Inbox)
         Octets of the session's messages that are the host's business.
-    messages, updates, windows, depths, loads, indicators, vwaps, intents, decisions, symbol_limits_set,
+    messages, updates, windows, depths, loads, indicators, vwaps, parameters_set, intents, decisions, symbol_limits_set,
     session_limits_set, kills, positions, orders, sessions : Out(records)
         The stage boundaries, for the host and for comparison.
     feed_counters ... session_counters : Out(64 bit each)
@@ -145,8 +145,8 @@ class TickToTrade(wiring.Component):
         connect(m, flipped(self.clock), clock.set)
 
         # The host's requests.
-        for name, stage in (("snapshot", book), ("requests", strategy), ("symbol_limits", risk),
-                            ("session_limits", risk), ("handovers", session)):
+        for name, stage in (("snapshot", book), ("parameters", strategy), ("requests", strategy),
+                            ("symbol_limits", risk), ("session_limits", risk), ("handovers", session)):
             connect(m, flipped(getattr(self, name)), getattr(stage, name))
         connect(m, flipped(self.admin), session.host_admin)
 

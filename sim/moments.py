@@ -10,6 +10,7 @@ from spec.records import (
     INTENT,
     KILL,
     ORDER,
+    PARAMETERS_SET,
     POSITION,
     SESSION_LIMIT_SET,
     SESSION_STATE,
@@ -19,7 +20,7 @@ from spec.records import (
 
 #: Streams of what takes effect between two decisions; of the same cycle the first comes first.
 RECORDS = (SESSION_STATE, POSITION, SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL)
-STREAMS = tuple(record.stream for record in (*RECORDS, INTENT, DECISION, ORDER))
+STREAMS = tuple(record.stream for record in (*RECORDS, PARAMETERS_SET, INTENT, DECISION, ORDER))
 _HOST = INTENT.tuple._fields.index("host")
 
 
@@ -31,6 +32,7 @@ def tell(core: Core, seen: Mapping[str, tuple[Sequence[int], Sequence[tuple]]]) 
     for row in seen["decisions"][1]:
         decision = DECISION.tuple(*row)
         core.conditions[decision.decision] = conditions(decision)
+    core.parameters.extend(PARAMETERS_SET.tuple(*row) for row in seen["parameters_set"][1])
     core.requests.extend(INTENT.tuple(*row) for row in seen["intents"][1] if row[_HOST])
     core.sent.extend(ORDER.tuple(*row) for row in seen["orders"][1])
 

@@ -68,6 +68,7 @@ STRATEGY = {
     "suppressed_cooldown": "signals not acted upon: too soon after the last intent on this symbol",
     "requests": "requests of the host taken",
     "requests_foreign": "requests of the host about no configured symbol; dropped",
+    "parameters_set": "sets of parameters of the host taken",
 }
 
 RISK = {

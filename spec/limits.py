@@ -1,7 +1,7 @@
-"""The limits with which a core starts, as the records that change them later."""
+"""The limits and parameters with which a core starts, as the records that change them later."""
 
 from .config import Design
-from .records import SESSION_LIMIT, SYMBOL_LIMIT
+from .records import PARAMETERS, SESSION_LIMIT, SYMBOL_LIMIT
 
 
 def symbol_limit(design: Design, symbol: int):
@@ -22,3 +22,8 @@ def session_limit(design: Design):
         rate_burst_ns=risk.rate_ns * (risk.rate_burst - 1), cancel_after_kill=int(risk.cancel_after_kill),
         **{name: getattr(risk, name) for name in (
             "max_gross", "max_net", "max_open_orders", "rate_ns", "max_loss", "max_rejects", "stale_ns")})
+
+
+def parameters(design: Design):
+    """The ``Parameters`` of the strategy that a core starts with."""
+    return PARAMETERS.tuple(*(getattr(design.strategy, name) for name in PARAMETERS.tuple._fields))

@@ -301,6 +301,22 @@ VWAP = Record("Vwap", "vwaps", "indicators", "The quotient of an Indicator's not
     Field("vwap", fixed_point.AVERAGE_BITS, "1/10 000 $, Q32.16; 0 unless known"),
 ))
 
+#: As ``spec.config.Strategy`` has them when the core starts, by the same names.
+PARAMETERS_FIELDS = (
+    Field("numerator", 8, "of the ratio of quantities that fires"),
+    Field("denominator", 8, "of the ratio of quantities that fires"),
+    Field("quantity", QUANTITY_BITS, "shares of an order"),
+    Field("max_spread", 32, "1/10 000 $"),
+    Field("cooldown_ns", 47, "ns between intents on one symbol"),
+)
+PARAMETERS = Record("Parameters", "parameters", "host", """The strategy's parameters, taken as a whole.
+
+    Goes into the core: every update is judged by all of the old ones or by all of the new ones.""", PARAMETERS_FIELDS)
+PARAMETERS_SET = Record("ParametersSet", "parameters_set", "strategy", "The echo of ``Parameters``.", (
+    Field("message", 32, "of the last update that the strategy judged by what was before; 2**32 - 1 before the first"),
+    *PARAMETERS_FIELDS,
+))
+
 _ORDER = (
     _SYMBOL,
     Field("action", 2, "Action"),
@@ -479,7 +495,7 @@ ADMIN = Record("Admin", "admin", "host", """A message that keeps the session.
 ))
 
 #: What the core hands out.
-RECORDS: tuple[Record, ...] = (MESSAGE, UPDATE, WINDOW, DEPTH, LOAD, INDICATOR, VWAP, INTENT, DECISION,
+RECORDS: tuple[Record, ...] = (MESSAGE, UPDATE, WINDOW, DEPTH, LOAD, INDICATOR, VWAP, PARAMETERS_SET, INTENT, DECISION,
                                SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL, POSITION, ORDER, SESSION_STATE)
 #: What the host puts in, each a stream with backpressure.
-REQUESTS: tuple[Record, ...] = (SNAPSHOT, REQUEST, SYMBOL_LIMIT, SESSION_LIMIT, HANDOVER, ADMIN)
+REQUESTS: tuple[Record, ...] = (SNAPSHOT, PARAMETERS, REQUEST, SYMBOL_LIMIT, SESSION_LIMIT, HANDOVER, ADMIN)

@@ -7,20 +7,25 @@ import cocotb
 from golden_model.strategy import Strategy as Golden
 from hdl.candidates import Candidates
 from hdl.strategy import Strategy
-from spec.records import LEVEL_QUANTITY_BITS, MAX_SYMBOLS, REQUEST, Action, Side
+from spec.limits import parameters
+from spec.records import LEVEL_QUANTITY_BITS, MAX_SYMBOLS, PARAMETERS, REQUEST, Action, Side
 
 from .candidates import candidates_of
 from .harness import Bench, assert_same_counters, assert_same_records
 from .updates import Updates, drive
 
+#: Counters of what may become of an update.
+OUTCOMES = ("intents", "suppressed_unknown", "suppressed_halt", "suppressed_cooldown")
 IDLE = (0, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4)
 
 
-async def compare(bench: Bench, updates: list, gap=lambda: 0, requests=()) -> list:
-    """Drive ``updates``, and ``requests`` beside them, from reset and compare all there is; the expected intents."""
-    await bench.start(updates_valid=0, updates_payload=0, indicators_valid=0, indicators_payload=0, requests_valid=0,
-                      requests_payload=0)
+async def compare(bench: Bench, updates: list, gap=lambda: 0, requests=(), sets=()) -> list:
+    """Drive ``updates``, and ``requests`` and ``sets`` of parameters beside them, from reset and compare all there is;
+    the expected intents."""
+    await bench.start(**{f"{stream}_{wire}": 0 for stream in ("updates", "indicators", "requests", "parameters")
+                         for wire in ("valid", "payload")})
     sent, intents, asked = bench.watch("updates"), bench.watch("intents"), bench.watch("requests")
+    given, echoes = bench.watch("parameters"), bench.watch("parameters_set")
     latency = Strategy(design=bench.design).LATENCY
     announced = {}
 
@@ -28,20 +33,29 @@ async def compare(bench: Bench, updates: list, gap=lambda: 0, requests=()) -> li
         announced[bench.cycle] = int(bench.dut.candidates.value)
 
     bench.always(watch_candidates)
-    offer = cocotb.start_soon(bench.offer("requests", requests, gap))
+    offers = [cocotb.start_soon(bench.offer("requests", requests, gap)),
+              cocotb.start_soon(bench.offer("parameters", sets, lambda: 10 * gap() + bench.rng.randrange(40)))]
     await drive(bench, updates, gap)
-    await offer
+    for offer in offers:
+        await offer
     await bench.cycles(latency + 3)
 
-    golden, expected, caused = Golden(bench.design), [], []
-    inputs = [(cycle, golden.update, update) for cycle, update in zip(sent.cycles, sent.seen, strict=True)]
-    inputs += [(cycle, golden.request, request) for cycle, request in zip(asked.cycles, asked.seen, strict=True)]
+    golden, expected, caused, echoed = Golden(bench.design), [], [], []
+    inputs = [(cycle, ask, record) for watch, ask in (
+        (sent, golden.update), (asked, golden.request), (given, golden.parameters))  # an update sees what was before
+        for cycle, record in zip(watch.cycles, watch.seen, strict=True)]
     for cycle, ask, record in sorted(inputs, key=lambda i: i[0]):
-        if (intent := ask(record)) is not None:
-            expected.append(intent)
+        if (answer := ask(record)) is None:
+            continue
+        if ask == golden.parameters:
+            echoed.append(answer)
+        else:
+            expected.append(answer)
             caused.append(cycle)
-    assert len(sent.seen) == len(updates) and len(asked.seen) == len(requests)
+    assert [len(watch.seen) for watch in (sent, asked, given)] == [len(updates), len(requests), len(sets)]
     assert_same_records(intents, expected)
+    assert echoes.seen == echoed
+    assert echoes.cycles == [cycle + 1 for cycle in given.cycles]
     for intent, cause, cycle in zip(intents.seen, caused, intents.cycles, strict=True):
         assert cycle - cause == latency, f"message {intent.message}: latency {cycle - cause}"
         said = Candidates.from_bits(announced[cycle - 1])
@@ -59,22 +73,23 @@ def book(make: Updates, *, bid=1_000_000, spread=100, bid_quantity, ask_quantity
         "collar_lower": 900_000, "collar_upper": 1_100_000} | fields)
 
 
-def anything(make: Updates, count: int) -> list:
-    """Around every edge: ratio, spread, cooldown, flags."""
-    rng, parameters, updates = make.rng, make.design.strategy, []
-    numerator, denominator = parameters.numerator, parameters.denominator
+def anything(make: Updates, count: int, sets=()) -> list:
+    """Around every edge: ratio, spread, cooldown, flags; of the design's parameters or any of ``sets``."""
+    rng, updates = make.rng, []
     for _ in range(count):
+        edges = rng.choice(sets or [make.design.strategy])
+        numerator, denominator = edges.numerator, max(edges.denominator, 1)
         thin = rng.choice((0, 1, 100, rng.getrandbits(LEVEL_QUANTITY_BITS - 9)))
         edge = -(-thin * numerator // denominator)
         thick = max(0, edge + rng.choice((-1, 0, 0, 1, rng.getrandbits(20))))
         quantities = [min(quantity, 2**LEVEL_QUANTITY_BITS - 1) for quantity in (thin, thick)]
         rng.shuffle(quantities)
         bid = rng.choice((1_000_000, 1, rng.getrandbits(31)))
-        ask = bid + rng.choice((-1, 0, 1, 100, parameters.max_spread, parameters.max_spread + 1))
+        ask = bid + rng.choice((-1, 0, 1, 100, edges.max_spread, edges.max_spread + 1))
         updates.append(make.make(
             symbol=make.symbol(), type=make.type(), tradable=int(rng.random() < 0.9), last_trade=rng.getrandbits(32),
             collar_lower=rng.getrandbits(32), collar_upper=rng.getrandbits(32),
-            **make.side("bid", bid, quantities[0]), **make.side("ask", ask, quantities[1])))
+            **make.side("bid", bid, quantities[0]), **make.side("ask", min(ask, (1 << 32) - 1), quantities[1])))
     return updates
 
 
@@ -90,7 +105,7 @@ async def anything_with_gaps(dut):
     expected = await compare(bench, updates, lambda: bench.rng.choice(IDLE))
     assert {intent.side for intent in expected} == {Side.BUY, Side.SELL}
     counters = bench.counters("strategy")
-    assert all(n for name, n in counters.items() if "request" not in name), f"something never happened: {counters}"
+    assert all(counters[name] for name in OUTCOMES), f"something never happened: {counters}"
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
@@ -108,6 +123,23 @@ async def requests_among_updates(dut):
     expected = await compare(bench, updates, lambda: rng.choice(IDLE), requests)
     assert {(intent.host, intent.gap) for intent in expected} == {(host, gap) for host in (0, 1) for gap in (0, 1)}
     assert bench.counters("strategy")["requests_foreign"]
+
+
+@cocotb.test(timeout_time=10, timeout_unit="ms")
+async def parameters_between_updates(dut):
+    """With an update in nearly every cycle, each is judged by the old ones or by the new ones; zeros and ones too."""
+    bench = Bench(dut)
+    rng, near = bench.rng, around_cooldown(bench)
+    first = parameters(bench.design)
+    sets = [first, first._replace(quantity=0), PARAMETERS.unpack(0), PARAMETERS.unpack((1 << PARAMETERS.bits) - 1)]
+    sets += [PARAMETERS.tuple(rng.randrange(1, 256), rng.randrange(1, 256), rng.randrange(1, 1_000_000),
+                              rng.choice((1, 100, rng.getrandbits(32))), rng.choice(near)) for _ in range(12)]
+    given = [rng.choice(sets) for _ in range(60)]
+    updates = anything(Updates(rng, bench.design, near=near), 1500, sets)
+    expected = await compare(bench, updates, lambda: rng.choice((0, 0, 0, 1)), sets=given)
+    assert len({intent.quantity for intent in expected}) > 8
+    counters = bench.counters("strategy")
+    assert all(counters[name] for name in OUTCOMES), f"something never happened: {counters}"
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")

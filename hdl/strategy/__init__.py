@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec.config import Design
 from spec.itch import BOOK_TYPES
-from spec.records import INDICATOR, INTENT, REQUEST, UPDATE, Action, Side
+from spec.records import INDICATOR, INTENT, PARAMETERS, PARAMETERS_SET, REQUEST, UPDATE, Action, Side
 
 from ..candidates import Candidates
 from ..counting import count
@@ -16,6 +16,7 @@ from ..records import counters, layout, records
 from .cooldown import Cooldown
 from .imbalance import Imbalance
 from .interface import TradingSignal, Wish
+from .parameters import Parameters
 from .requests import Market, Requests
 
 __all__ = ["SIGNALS", "Strategy", "TradingSignal", "Wish"]
@@ -31,7 +32,7 @@ class Strategy(wiring.Component):
     known; the signal does not fire; the symbol is not tradable; the symbol is cooling down. Each but the second is
     counted, see ``spec.counters``. A request of the host takes the place of an update in a cycle without one, and is
     held back by none of these: that is risk's business. It becomes an intent with the message number and timestamp of
-    the update before it.
+    the update before it. Parameters of the host hold from one update to the next, as a whole.
 
     Latency: ``LATENCY`` cycles, the signal's and one more; also ``Indicators.LATENCY`` if the signal uses indicators.
     II = 1.
@@ -48,11 +49,14 @@ class Strategy(wiring.Component):
     updates : In(records(UPDATE))
     indicators : In(records(INDICATOR))
         Of the same updates, ``Indicators.LATENCY`` cycles later.
+    parameters : In(stream of PARAMETERS)
+        Of the host; ready is always high.
     requests : In(stream of REQUEST)
         Of the host, with backpressure.
     candidates : Out(Candidates)
         One cycle before ``intents``: from registers, prices from one multiplexer behind ``wish.prices``.
     intents : Out(records(INTENT))
+    parameters_set : Out(records(PARAMETERS_SET))
     ready : Out(1)
         The memories are swept, as many cycles after reset as there are symbols. No update before.
     counters : Out(counters("strategy"))
@@ -62,7 +66,7 @@ class Strategy(wiring.Component):
         if not isinstance(design, Design):
             raise TypeError(f"design must be a spec.config.Design, not {design!r}")
         if signal is None:
-            signal = SIGNALS[design.strategy.name](parameters=design.strategy)
+            signal = SIGNALS[design.strategy.name](configuration=design.strategy)
         if not isinstance(signal, TradingSignal):
             raise TypeError(f"signal must be a TradingSignal, not {signal!r}")
         self._design = design
@@ -70,9 +74,11 @@ class Strategy(wiring.Component):
         super().__init__({
             "updates": In(records(UPDATE)),
             "indicators": In(records(INDICATOR)),
+            "parameters": In(stream.Signature(layout(PARAMETERS))),
             "requests": In(stream.Signature(layout(REQUEST))),
             "candidates": Out(Candidates),
             "intents": Out(records(INTENT)),
+            "parameters_set": Out(records(PARAMETERS_SET)),
             "ready": Out(1),
             "counters": Out(counters("strategy")),
         })
@@ -84,10 +90,12 @@ class Strategy(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.signal = signal = self._signal
-        m.submodules.cooldown = cooldown = Cooldown(
-            symbols=len(self._design.symbols), nanoseconds=self._design.strategy.cooldown_ns)
+        m.submodules.parameters = parameters = Parameters(design=self._design)
+        m.submodules.cooldown = cooldown = Cooldown(symbols=len(self._design.symbols))
         m.submodules.requests = requests = Requests(symbols=len(self._design.symbols))
+        connect(m, flipped(self.parameters), parameters.given)
         connect(m, flipped(self.requests), requests.requests)
+        connect(m, parameters.echo, flipped(self.parameters_set))
         m.d.comb += self.ready.eq(cooldown.ready & requests.ready)
 
         update, valid = self.updates.payload, self.updates.valid
@@ -98,7 +106,8 @@ class Strategy(wiring.Component):
                 signal.indicators.payload.eq(self.indicators.payload),
                 signal.indicators.valid.eq(self.indicators.valid),
             ]
-        m.d.comb += [signal.updates.payload.eq(update), signal.updates.valid.eq(valid)]
+        m.d.comb += [signal.updates.payload.eq(update), signal.updates.valid.eq(valid),
+                     signal.parameters.eq(parameters.active)]
 
         m.d.comb += [
             requests.free.eq(~valid),
@@ -110,7 +119,7 @@ class Strategy(wiring.Component):
         for name in ("collar_lower", "collar_upper", "tradable", "short_restricted"):
             m.d.comb += requests.news[name].eq(update[name])
         candidates = self.candidates
-        host = self._slot(m, update, valid, requests)
+        host = self._slot(m, update, valid, parameters.active.quantity, requests)
 
         # What becomes of the update beside the signal, until the signal's wish is there.
         changes_book, known = Signal(), Signal()
@@ -124,6 +133,7 @@ class Strategy(wiring.Component):
         m.d.comb += [
             cooldown.symbol.eq(delay(m, update.symbol, rest, name="cooldown_symbol")),
             cooldown.timestamp.eq(delay(m, update.timestamp, rest, name="cooldown_timestamp")),
+            cooldown.nanoseconds.eq(delay(m, parameters.active.cooldown_ns, rest, name="cooldown_ns")),
         ]
         wanted, fired = Signal(), Signal()
         m.d.comb += [
@@ -150,6 +160,8 @@ class Strategy(wiring.Component):
             m.d.comb += slot.eq(Mux(valid, update[name], last))
             m.d.sync += last.eq(slot)
             m.d.comb += intent[name].eq(delay(m, slot, signal.LATENCY + 1, name=name))
+            if name == "message":
+                m.d.comb += parameters.message.eq(slot)
 
         unknown, halted, cooling = Signal(), Signal(), Signal()
         m.d.sync += [
@@ -159,7 +171,8 @@ class Strategy(wiring.Component):
         ]
         for name, event in (("intents", self.intents.valid & ~intent.host), ("suppressed_unknown", unknown),
                             ("suppressed_halt", halted), ("suppressed_cooldown", cooling),
-                            ("requests", self.intents.valid & intent.host), ("requests_foreign", requests.foreign)):
+                            ("requests", self.intents.valid & intent.host), ("requests_foreign", requests.foreign),
+                            ("parameters_set", parameters.echo.valid)):
             count(m, self.counters, name, event)
         return m
 
@@ -170,7 +183,7 @@ class Strategy(wiring.Component):
             return (update[names[0]] + update[names[1]]) >> 1
         return update.last_trade
 
-    def _slot(self, m, update, valid, requests) -> Value:
+    def _slot(self, m, update, valid, quantity, requests) -> Value:
         """All of the candidates but their prices; whether they are the host's."""
         request, market = requests.request, requests.market
         gap = Signal()
@@ -179,7 +192,7 @@ class Strategy(wiring.Component):
             "action": Mux(valid, Action.ENTER.value, request.action),
             "host": ~valid,
             "target": Mux(valid, 0, request.target),
-            "quantity": Mux(valid, self._design.strategy.quantity, request.quantity),
+            "quantity": Mux(valid, quantity, request.quantity),
             "gap": Mux(valid, update.gap, gap),
         } | {name: Mux(valid, requests.news[name], market[name]) for name in Market.as_shape().members}
         m.d.sync += gap.eq(slot["gap"])

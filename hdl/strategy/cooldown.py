@@ -15,23 +15,24 @@ TIMESTAMP_BITS = 48
 class Cooldown(wiring.Component):
     """``cooling``: the symbol had an intent, and ``(timestamp - its timestamp) mod 2**48 < nanoseconds``.
 
-    Latency: ``symbol`` and ``timestamp`` in cycle c give ``cooling`` in cycle c + 1, and in that same cycle ``fired``
-    says whether this record became an intent. II = 1. The record just ahead decides while this one is in its first
-    cycle; the time since that record is compared regardless, so that its decision costs one multiplexer of one bit.
+    Latency: ``symbol``, ``timestamp`` and ``nanoseconds`` in cycle c give ``cooling`` in cycle c + 1, and in that same
+    cycle ``fired`` says whether this record became an intent. II = 1. The record just ahead decides while this one is
+    in its first cycle; the time since that record is compared regardless, so that its decision costs one multiplexer
+    of one bit.
 
     No symbol has had an intent when ``ready`` rises, ``symbols`` cycles after reset. No record before.
 
     Parameters
     ----------
     symbols : int
-    nanoseconds : int
-        Below 2**48; 0 never cools.
 
     Members
     -------
     symbol : In(10)
     timestamp : In(48)
         ns.
+    nanoseconds : In(47)
+        0 never cools.
     cooling : Out(1)
     fired : In(1)
     ready : Out(1)
@@ -39,17 +40,15 @@ class Cooldown(wiring.Component):
 
     symbol: In(SYMBOL_BITS)
     timestamp: In(TIMESTAMP_BITS)
+    nanoseconds: In(TIMESTAMP_BITS - 1)
     cooling: Out(1)
     fired: In(1)
     ready: Out(1)
 
-    def __init__(self, *, symbols: int, nanoseconds: int):
+    def __init__(self, *, symbols: int):
         if not 1 <= symbols <= 1 << SYMBOL_BITS:
             raise ValueError(f"symbols must be 1 to {1 << SYMBOL_BITS}, not {symbols!r}")
-        if not 0 <= nanoseconds < 1 << TIMESTAMP_BITS:
-            raise ValueError(f"nanoseconds must be 0 to 2**48 - 1, not {nanoseconds!r}")
         self._symbols = symbols
-        self._nanoseconds = nanoseconds
         super().__init__()
 
     def elaborate(self, platform):
@@ -79,6 +78,8 @@ class Cooldown(wiring.Component):
             since_nearest.eq(timestamps[0] - timestamps[1]),
         ]
 
+        nanoseconds = delay(m, self.nanoseconds, 1, name="nanoseconds1")
+
         # One cycle on. The RAM lacks what the records one and two ahead have done.
         forward = follows2 & fired_before
         kept = memory.read_data[0]
@@ -87,7 +88,7 @@ class Cooldown(wiring.Component):
             since.eq(timestamps[1] - Mux(forward, timestamps[3], kept.timestamp)),
             self.cooling.eq(Mux(
                 follows1 & fired,
-                since_nearest < self._nanoseconds,
-                (forward | kept.had) & (since < self._nanoseconds))),
+                since_nearest < nanoseconds,
+                (forward | kept.had) & (since < nanoseconds))),
         ]
         return m

@@ -4,7 +4,7 @@ from amaranth import *
 
 from spec.records import LEVEL_QUANTITY_BITS, Side
 
-from ..arithmetic import times
+from ..arithmetic import product
 from .interface import TradingSignal
 
 
@@ -23,9 +23,9 @@ class Imbalance(TradingSignal):
         update = self.updates.payload
 
         def scaled(quantity, factor, name):
-            product = Signal(LEVEL_QUANTITY_BITS + 8, name=name, reset_less=True)
-            m.d.sync += product.eq(times(quantity, factor))
-            return product
+            weight = Signal(LEVEL_QUANTITY_BITS + len(factor), name=name, reset_less=True)
+            m.d.sync += weight.eq(product(quantity, factor))
+            return weight
 
         buy = scaled(update.bid_quantity, denominator, "bid_weight") >= scaled(
             update.ask_quantity, numerator, "ask_times_ratio")

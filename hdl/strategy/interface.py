@@ -5,7 +5,8 @@ Writing one takes three steps:
 1. Here, a subclass of ``TradingSignal`` in its own file, entered in ``SIGNALS`` of ``hdl.strategy`` under its name.
 2. In ``golden_model.strategy``, the same as one Python function, under the same name. The bench holds one against the
    other.
-3. In ``spec.config``, the name among those that ``strategy.name`` allows, and parameters of its own if it has any.
+3. In ``spec.config``, the name among those that ``strategy.name`` allows. Parameters of its own are added there and, if
+   the host may change them while the core runs, by the same name in ``spec.records.PARAMETERS``.
 
 ::
 
@@ -34,9 +35,9 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec import config
-from spec.records import INDICATOR, UPDATE
+from spec.records import INDICATOR, PARAMETERS, UPDATE
 
-from ..records import records
+from ..records import layout, records
 
 
 class Wish(data.Struct):
@@ -71,13 +72,15 @@ class TradingSignal(wiring.Component):
 
     Parameters
     ----------
-    parameters : spec.config.Strategy
-        ``design.strategy``.
+    configuration : spec.config.Strategy
+        ``design.strategy``, for what fixes the hardware.
 
     Members
     -------
     updates : In(records(UPDATE))
     indicators : In(records(INDICATOR))
+    parameters : In(layout(PARAMETERS))
+        Those that the update of this cycle is judged by; from registers.
     wish : Out(Wish)
     """
 
@@ -86,13 +89,14 @@ class TradingSignal(wiring.Component):
 
     updates: In(records(UPDATE))
     indicators: In(records(INDICATOR))
+    parameters: In(layout(PARAMETERS))
     wish: Out(Wish)
 
-    def __init__(self, *, parameters: config.Strategy):
-        if not isinstance(parameters, config.Strategy):
-            raise TypeError(f"parameters must be a spec.config.Strategy, not {parameters!r}")
+    def __init__(self, *, configuration: config.Strategy):
+        if not isinstance(configuration, config.Strategy):
+            raise TypeError(f"configuration must be a spec.config.Strategy, not {configuration!r}")
         if not isinstance(getattr(self, "LATENCY", None), int) or self.LATENCY < 1:
             raise TypeError(f"{type(self).__name__}.LATENCY must be an integer of at least 1, "
                             f"not {getattr(self, 'LATENCY', None)!r}")
-        self.parameters = parameters
+        self.configuration = configuration
         super().__init__()

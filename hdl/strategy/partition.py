@@ -23,10 +23,11 @@ class Partition(wiring.Component):
 class Decoupler(wiring.Component):
     """Stands between the partition and the core, outside of it, and makes its absence harmless.
 
-    From the cycle after ``decouple`` has risen no intent comes through, whatever the partition's outputs show, and no
-    request of the host is taken; market data goes on. The partition is held in reset meanwhile, and a request that it
-    had taken and not passed on goes with it. When ``decouple`` falls, the reset ends; what then stands there is heard
-    when it is ready. Its counters are its own: they begin anew, and read zero while it is cut off. Adds no cycle.
+    From the cycle after ``decouple`` has risen no intent comes through, whatever the partition's outputs show, and
+    nothing of the host is taken; market data goes on. The partition is held in reset meanwhile. A request that it had
+    taken and not passed on goes with it, and so do the host's parameters: what comes has those of its configuration.
+    When ``decouple`` falls, the reset ends; what then stands there is heard when it is ready. Its counters are its own:
+    they begin anew, and read zero while it is cut off. Adds no cycle.
 
     Members
     -------
@@ -71,9 +72,14 @@ class Decoupler(wiring.Component):
             self.intents.payload.eq(inside.intents.payload),
             Value.cast(self.candidates).eq(Mux(cut, 0, Value.cast(inside.candidates))),
             Value.cast(self.counters).eq(Mux(cut, 0, Value.cast(inside.counters))),
-            inside.requests.valid.eq(self.requests.valid & ~cut),
-            inside.requests.payload.eq(self.requests.payload),
-            self.requests.ready.eq(inside.requests.ready & ~cut),
+            self.parameters_set.valid.eq(inside.parameters_set.valid & ~cut),
+            self.parameters_set.payload.eq(inside.parameters_set.payload),
+        ]
+        for name in ("parameters", "requests"):
+            given, into = getattr(self, name), getattr(inside, name)
+            m.d.comb += [into.valid.eq(given.valid & ~cut), into.payload.eq(given.payload),
+                         given.ready.eq(into.ready & ~cut)]
+        m.d.comb += [
             *(getattr(inside, name).payload.eq(getattr(self, name).payload) for name in ("updates", "indicators")),
             *(getattr(inside, name).valid.eq(getattr(self, name).valid) for name in ("updates", "indicators")),
         ]

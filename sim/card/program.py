@@ -11,8 +11,8 @@ from rich.table import Table
 
 from spec.config import Design
 from spec.counters import COUNTERS
-from spec.limits import session_limit, symbol_limit
-from spec.records import SESSION_LIMIT, SYMBOL_LIMIT, Cause
+from spec.limits import parameters, session_limit, symbol_limit
+from spec.records import PARAMETERS, SESSION_LIMIT, SYMBOL_LIMIT, Cause
 from spec.registers import Pulse, Status
 from spec.rings import CLOCK, RINGS
 
@@ -37,7 +37,7 @@ class Program:
     Parameters
     ----------
     design : Design
-        What the card must hold; its limits are written.
+        What the card must hold; its limits and parameters are written.
     say
         Called with a line for people.
     """
@@ -50,7 +50,7 @@ class Program:
         self._looked = 0.0
 
     def start(self, ns: int | None = None) -> None:
-        """Start the core with the kill switch engaged, set clocks and limits, and release it."""
+        """Start the core with the kill switch engaged, set clocks, limits and parameters, and release it."""
         host, registers = self.host, self.host.registers
         host.check(self._design)
         host.kill()
@@ -62,6 +62,7 @@ class Program:
         host.pulse(Pulse.PTP_SET)
         host.send(SYMBOL_LIMIT, [symbol_limit(self._design, i) for i in range(len(self._design.symbols))])
         host.send(SESSION_LIMIT, [session_limit(self._design)])
+        host.send(PARAMETERS, [parameters(self._design)])
         host.release()
         self._say(f"the core runs: {len(self._design.symbols)} symbols, kill switch released")
 

@@ -26,7 +26,8 @@ _DAY_NS = 86_400_000_000_000
 NORMAL = {
     "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"},
     "book": {"updates", "filtered", "loads", "vouched", "windows", "depths"},
-    "indicators": {"samples", "prints", "breaks"}, "strategy": {"intents", "suppressed_cooldown", "requests"},
+    "indicators": {"samples", "prints", "breaks"},
+    "strategy": {"intents", "suppressed_cooldown", "requests", "parameters_set"},
     "risk": {"approved", "accepted", "replaced", "executed", "canceled", "limits_set"},
     "order": {"orders", "admin", "frames", "acknowledgments"},
     "session": {"frames", "segments", "octets", "packets", "messages_inbox", "replies", "heartbeats", "handovers",

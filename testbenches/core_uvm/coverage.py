@@ -41,6 +41,7 @@ class Coverage(uvm_component):
             *(f"order {side.name}" for side in Side), *(f"order {action.name}" for action in Action), "order short",
             *(f"kill {cause.name}" for cause in (Cause.HOST, Cause.LOSS, Cause.REJECTS)), "kill released",
             *(f"reply {kind.name}" for kind in _REPLIES), "limits of a symbol", "limits of the session",
+            "parameters of the strategy",
         } - UNREACHABLE.keys()
 
     def sample(self, core: Core, stimuli: list[Stimulus], steps: list[Step]) -> None:
@@ -67,6 +68,7 @@ class Coverage(uvm_component):
                 names = [f"kill {cause.name}" for cause in Cause if cause & kill.causes] or ["kill released"]
                 self.hit.update(names)
             self.hit.update(f"reply {Reply(position.kind).name}" for position in step.positions)
+            self.hit["parameters of the strategy"] += len(step.parameters_set)
             self.hit["limits of a symbol"] += len(step.symbol_limits_set)
             self.hit["limits of the session"] += len(step.session_limits_set)
         for stage in ("feed", "book", "indicators", "strategy"):

@@ -12,7 +12,7 @@ from sim.framing import Framer, as_file
 from sim.generator import MIN_PER_SYMBOL, session
 from spec import itch, wire
 from spec.config import Design
-from spec.limits import session_limit, symbol_limit
+from spec.limits import parameters, session_limit, symbol_limit
 from spec.records import REQUEST, Action, Side
 
 from . import wreckage
@@ -100,7 +100,8 @@ class MarketSequence(ExchangeSequence):
 
 
 class RiskSequence(ExchangeSequence):
-    """One symbol driven through what the market makes risk refuse, the cooldown, and both sides approved."""
+    """One symbol driven through what the market makes risk refuse, the cooldown, other parameters, and both sides
+    approved."""
 
     def items(self):
         exchange, symbol = self.exchange, 0
@@ -134,6 +135,12 @@ class RiskSequence(ExchangeSequence):
         yield from signal("B")
         exchange.time -= 4 * _STEP_NS
         yield from signal("B")  # cooldown
+        given = parameters(exchange.design)
+        for changes in ({"quantity": 2 * given.quantity, "cooldown_ns": 0}, {"numerator": 255},
+                        {"max_spread": tick - 1}):
+            yield HostItem("parameters", given._replace(**changes))
+            yield from signal("B")
+        yield HostItem("parameters", given)
         yield FrameItem(exchange.frame(exchange.message("H", symbol, state="H")))
         yield from signal("B")  # halted
         yield FrameItem(exchange.frame(exchange.message("H", symbol, state="T")))

@@ -17,7 +17,7 @@ from golden_model.strategy import Strategy
 from spec.config import preset
 from spec.counters import COUNTERS
 from spec.ladder import ASK, BID, window_around
-from spec.limits import session_limit, symbol_limit
+from spec.limits import parameters, session_limit, symbol_limit
 from spec.records import (
     ADMIN,
     DEPTH,
@@ -25,6 +25,7 @@ from spec.records import (
     KILL,
     LOAD,
     ORDER,
+    PARAMETERS_SET,
     POSITION,
     RECORDS,
     SESSION_LIMIT_SET,
@@ -137,6 +138,17 @@ def test_a_moment_that_cannot_be_is_refused(moment, complaint):
     core.moments.append(moment)
     with pytest.raises((ValueError, AttributeError), match=complaint):
         core.settle()
+
+
+def test_parameters_take_effect_after_the_update_that_they_name():
+    core = Core(DESIGN)
+    other = parameters(DESIGN)._replace(quantity=7)
+    core.parameters += [PARAMETERS_SET.tuple(6, *other), PARAMETERS_SET.tuple(7, *parameters(DESIGN))]
+    assert core.frame(datagram(*OPEN, *LEAN)).intents[0].quantity == DESIGN.strategy.quantity
+    with pytest.raises(Impossible, match="cannot be after message 6") as error:
+        core.settle()
+    assert error.value.stage == "strategy"
+    assert core.strategy.parameters(other).message == 6
 
 
 def test_a_request_that_cannot_be_is_refused():

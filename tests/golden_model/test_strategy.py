@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from golden_model.strategy import SIGNALS, Strategy, imbalance
 from spec.config import Strategy as Parameters
 from spec.itch import BOOK_TYPES, MESSAGES
-from spec.records import INTENT, REQUEST, Action, Side
+from spec.limits import parameters
+from spec.records import INTENT, PARAMETERS_SET, REQUEST, Action, Side
 from tests.golden_model.build import nonzero, small, update
 
 PARAMETERS = {"numerator": 3, "denominator": 2, "quantity": 70, "max_spread": 200, "cooldown_ns": 1000}
@@ -151,4 +152,19 @@ def test_a_new_strategy_is_a_function_with_a_name(monkeypatch):
     monkeypatch.setitem(SIGNALS, "imbalance", sell_at_seven)
     strategy, u = Strategy(design()), quote()
     assert strategy.update(u, "indicator").price == 7
-    assert seen == [(u, "indicator", design().strategy)]
+    assert seen == [(u, "indicator", parameters(design()))]
+
+
+def test_parameters_hold_from_one_update_to_the_next(strategy):
+    """Ratio, spread, quantity and cooldown, all of them at once."""
+    given = parameters(design())
+    first = strategy.parameters(given)
+    assert first == PARAMETERS_SET.tuple(2**32 - 1, *given), "before the first update"
+    assert strategy.update(quote(message=4, timestamp=0)).quantity == given.quantity
+    narrow = given._replace(numerator=9, denominator=1, quantity=30, max_spread=99, cooldown_ns=10)
+    assert strategy.parameters(narrow) == PARAMETERS_SET.tuple(4, *narrow)
+    wanted = [strategy.update(quote(*quantities, timestamp=t, ask_price=ask)) for t, quantities, ask in (
+        (10, (90, 10), 10_100), (10, (89, 10), 10_099), (9, (90, 10), 10_099), (10, (90, 10), 10_099))]
+    assert [bool(intent) for intent in wanted] == [False, False, False, True]
+    assert wanted[3].quantity == 30 and nonzero(strategy.counters) == {
+        "intents": 2, "parameters_set": 2, "suppressed_cooldown": 1}

@@ -1,4 +1,4 @@
-"""Constant multiples and one-chain adders."""
+"""Constant multiples, products in look-up tables and one-chain adders."""
 
 import random
 
@@ -7,7 +7,7 @@ from amaranth.hdl import C, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.arithmetic import add_sub, times
+from hdl.arithmetic import add_sub, product, times
 from hdl.pipeline import delay
 from tests.hdl.cycles import run
 
@@ -53,6 +53,31 @@ def test_times_zero_and_below():
     assert run(Logic(lambda m, s: times(s.left, 0)), [{"left": 9}], ["result"]) == [(0,)]
     with pytest.raises(ValueError, match="factor must not be negative, not -1"):
         times(C(1), -1)
+
+
+@pytest.mark.parametrize("left, right", [(8, 1), (8, 2), (8, 3), (8, 4), (8, 6), (6, 6)])
+def test_product_of_every_pair(left, right):
+    values = [{"left": a, "right": b} for a in range(1 << left) for b in range(1 << right)]
+    dut = Logic(lambda m, s: product(s.left[:left], s.right[:right]))
+    assert [seen for seen, in run(dut, values, ["result"])] == [v["left"] * v["right"] for v in values]
+
+
+def test_a_wide_product():
+    rng = random.Random(1)
+    pairs = [((1 << 52) - 1, 255), *((rng.getrandbits(52), rng.getrandbits(8)) for _ in range(200))]
+
+    class Wide(wiring.Component):
+        left: In(52)
+        right: In(8)
+        result: Out(60)
+
+        def elaborate(self, platform):
+            m = Module()
+            m.d.comb += self.result.eq(product(self.left, self.right))
+            return m
+
+    seen = run(Wide(), [{"left": a, "right": b} for a, b in pairs], ["result"])
+    assert [result for result, in seen] == [a * b for a, b in pairs]
 
 
 @pytest.mark.parametrize("cycles", [0, 1, 2, 7])

@@ -83,8 +83,9 @@ EXPECTED = {
     | _outputs("updates", "windows", "depths", "loads") | READY | counter_port("book"),
     "indicators": CLOCK | record_ports("updates", "input") | _outputs("indicators", "vwaps") | READY
     | counter_port("indicators"),
-    "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input") | HOST["requests"]
-    | _outputs("intents") | outputs(candidates=_width(Candidates)) | READY | counter_port("strategy"),
+    "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input")
+    | HOST["parameters"] | HOST["requests"] | _outputs("parameters_set", "intents")
+    | outputs(candidates=_width(Candidates)) | READY | counter_port("strategy"),
     "risk": CLOCK | inputs(candidates=_width(Candidates)) | record_ports("intents", "input")
     | record_ports("updates", "input") | stream_ports("replies", "input", REPLY.bits) | HOST["symbol_limits"]
     | HOST["session_limits"] | TIME

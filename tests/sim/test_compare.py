@@ -61,7 +61,8 @@ def test_equal_is_zero_differences_and_everything_was_compared(hardware, clean):
 @pytest.mark.parametrize(("stream", "stage", "field"), [
     ("messages", "feed", "sequence"), ("updates", "book", "bid_price"), ("windows", "book", "low"),
     ("depths", "book", "price_4"), ("loads", "book", "reference"), ("indicators", "indicators", "notional"),
-    ("vwaps", "indicators", "vwap"), ("intents", "strategy", "quantity"), ("decisions", "risk", "exposure_short"),
+    ("vwaps", "indicators", "vwap"), ("parameters_set", "strategy", "max_spread"), ("intents", "strategy", "quantity"),
+    ("decisions", "risk", "exposure_short"),
     ("symbol_limits_set", "risk", "max_gross"), ("session_limits_set", "risk", "max_loss"), ("kills", "risk", "causes"),
     ("positions", "risk", "position"), ("sessions", "session", "ts_recent"), ("orders", "order", "user_ref_num"),
 ])

@@ -7,7 +7,17 @@ import pytest
 
 from golden_model.core import Conditions
 from sim import moments
-from spec.records import DECISION, INTENT, KILL, ORDER, POSITION, SESSION_LIMIT_SET, SESSION_STATE, Refusal
+from spec.records import (
+    DECISION,
+    INTENT,
+    KILL,
+    ORDER,
+    PARAMETERS_SET,
+    POSITION,
+    SESSION_LIMIT_SET,
+    SESSION_STATE,
+    Refusal,
+)
 
 
 def _record(record, **values):
@@ -16,7 +26,7 @@ def _record(record, **values):
 
 @pytest.fixture
 def core():
-    return SimpleNamespace(moments=deque(), conditions={}, requests=deque(), sent=deque())
+    return SimpleNamespace(moments=deque(), conditions={}, parameters=deque(), requests=deque(), sent=deque())
 
 
 def _seen(**streams):
@@ -39,6 +49,12 @@ def test_only_what_the_host_wants_is_a_request_and_every_order_is_told(core):
     order = _record(ORDER)
     moments.tell(core, _seen(intents=([1, 2], [own, host]), orders=([4], [order])))
     assert list(core.requests) == [host] and list(core.sent) == [order] and not core.moments
+
+
+def test_parameters_are_told_as_they_come(core):
+    first, second = _record(PARAMETERS_SET, message=5, quantity=1), _record(PARAMETERS_SET, message=5, quantity=2)
+    moments.tell(core, _seen(parameters_set=([3, 4], [first, second])))
+    assert list(core.parameters) == [first, second] and not core.moments
 
 
 def test_conditions_are_kept_by_decision(core):

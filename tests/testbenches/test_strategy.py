@@ -2,7 +2,9 @@
 
 import pytest
 
+from hdl import strategy
 from hdl.strategy import imbalance
+from hdl.strategy.parameters import Parameters
 from sim.build import run_bench
 from sim.simulators import TestsFailed
 from spec.config import PRESETS
@@ -31,11 +33,29 @@ def test_strategy(simulator, variant, seed, build_dir):
 def test_a_wrong_value_is_found(seed, build_dir, monkeypatch):
     directory = build_dir / "wrong_value"
     break_gateware(monkeypatch, directory)
-    times = imbalance.times
-    monkeypatch.setattr(imbalance, "times", lambda value, factor: times(value, factor + (factor == 3)))
+    product = imbalance.product
+    monkeypatch.setattr(imbalance, "product", lambda value, factor: product(value, factor + (factor == 3)))
     with pytest.raises(TestsFailed, match=r"anything_with_gaps: .*intents\[\d+\] message \d+ "):
         run_bench("strategy", simulator="icarus", seed=seed, directory=directory,
                   testcase="anything_with_gaps")
+
+
+def test_parameters_that_come_too_early_are_found(seed, build_dir, monkeypatch):
+    class Early(Parameters):
+        """For the update of the cycle in which they are given, too."""
+
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            with m.If(self.given.valid):
+                m.d.comb += self.active.eq(self.given.payload)
+            return m
+
+    directory = build_dir / "early"
+    break_gateware(monkeypatch, directory)
+    monkeypatch.setattr(strategy, "Parameters", Early)
+    with pytest.raises(TestsFailed, match=r"parameters_between_updates: .*intents"):
+        run_bench("strategy", simulator="verilator", seed=seed, directory=directory,
+                  testcase="parameters_between_updates")
 
 
 def test_a_wrong_latency_is_found(seed, build_dir, monkeypatch):

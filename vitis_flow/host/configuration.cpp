@@ -78,7 +78,7 @@ std::vector<Section> read_sections(const std::string& path) {
             if (line.back() != ']') throw ConfigError(where + ": " + line + ": expected [name]");
             sections.push_back({trimmed(line.substr(1, line.size() - 2)), where, {}});
         } else if (sections.empty()) {
-            throw ConfigError(where + ": \"" + line + "\": expected [session] or [symbol NAME] before it");
+            throw ConfigError(where + ": \"" + line + "\": expected [session], [strategy] or [symbol NAME] before it");
         } else {
             add(sections.back().values, line, where);
         }
@@ -112,9 +112,16 @@ void check_known(const Layout& layout, const Values& values) {
         }
 }
 
+// What spec.config.Strategy wants.
+void check_parameters(const Record& record, const Values& values) {
+    for (const char* key : {"numerator", "denominator"})
+        if (!record[key]) refuse(values, key, "from 1 to 255");
+    if (!record["quantity"] || record["quantity"] >= QUANTITY_LIMIT)
+        refuse(values, "quantity", "from 1 to " + std::to_string(QUANTITY_LIMIT - 1));
+}
+
 // What spec.config.Limits wants.
 void check_limits(const Record& record, const Values& values) {
-    if (record.command() != Command::symbol_limits) return;
     for (const char* key : {"min_quantity", "max_quantity"})
         if (!record[key] || record[key] >= QUANTITY_LIMIT)
             refuse(values, key, "from 1 to " + std::to_string(QUANTITY_LIMIT - 1));
@@ -128,20 +135,26 @@ void check_limits(const Record& record, const Values& values) {
     if (record["collar_bps"] > 10'000) refuse(values, "collar_bps", "at most 10000");
 }
 
-Record limits(Command command, const Section& section, const Values& values) {
+// The whole record of a section.
+Record whole(Command command, const Section& section, const Values& values) {
+    check_known(layout(command), section.values);
     Record record(command);
     for (const auto& [key, bits] : keys(layout(command))) {
         const auto found = values.find(key);
         if (found == values.end())
             throw ConfigError(section.where + ": [" + section.name + "] needs " + key +
-                              ": limits are taken as a whole");
+                              ": all of them are taken together");
         if (key != "rate_burst") record.set(key, number_of(found->second, key, bits));
+    }
+    if (command == Command::parameters) {
+        check_parameters(record, values);
+        return record;
     }
     const uint64_t burst = number_of(values.at("rate_burst"), "rate_burst", 16), between = record["rate_ns"];
     if (!burst) refuse(values, "rate_burst", "from 1 to 65535 tokens");
     if (between * (burst - 1) >> 40) refuse(values, "rate_burst", "rate_ns * (rate_burst - 1) below 2**40");
     record.set("rate_burst_ns", between * (burst - 1));
-    check_limits(record, values);
+    if (command == Command::symbol_limits) check_limits(record, values);
     return record;
 }
 
@@ -190,16 +203,18 @@ Symbols read_symbols(const std::string& path) {
 
 std::vector<Record> read_limits(const std::string& path, const Symbols& symbols) {
     std::vector<Record> records;
+    const std::map<std::string, Command> alone{{"session", Command::session_limits},
+                                               {"strategy", Command::parameters}};
+    std::set<std::string> seen;
     const Section* of_all = nullptr;
     std::map<uint32_t, const Section*> of_symbol;
     const std::vector<Section> sections = read_sections(path);
     const std::string prefix = "symbol ";
     for (const Section& section : sections) {
         const std::string twice = section.where + ": [" + section.name + "]: a second time; expected each section once";
-        if (section.name == "session") {
-            check_known(layout(Command::session_limits), section.values);
-            if (!records.empty()) throw ConfigError(twice);
-            records.push_back(limits(Command::session_limits, section, section.values));
+        if (const auto command = alone.find(section.name); command != alone.end()) {
+            if (!seen.insert(section.name).second) throw ConfigError(twice);
+            records.push_back(whole(command->second, section, section.values));
         } else if (section.name.rfind(prefix, 0) == 0) {
             const std::string name = trimmed(section.name.substr(prefix.size()));
             check_known(layout(Command::symbol_limits), section.values);
@@ -209,7 +224,7 @@ std::vector<Record> read_limits(const std::string& path, const Symbols& symbols)
             if (name == "*") of_all = &section;
         } else {
             throw ConfigError(section.where + ": [" + section.name +
-                              "]: expected [session], [symbol NAME] or [symbol *]");
+                              "]: expected [session], [strategy], [symbol NAME] or [symbol *]");
         }
     }
     if (of_all)
@@ -217,10 +232,10 @@ std::vector<Record> read_limits(const std::string& path, const Symbols& symbols)
     for (const auto& [index, section] : of_symbol) {
         Values values = section->values;
         if (of_all) values.insert(of_all->values.begin(), of_all->values.end());
-        records.push_back(limits(Command::symbol_limits, *section, values));
+        records.push_back(whole(Command::symbol_limits, *section, values));
         records.back().set("symbol", index);
     }
-    if (records.empty()) throw ConfigError(path + ": no limits; expected [session], [symbol NAME] or [symbol *]");
+    if (records.empty()) throw ConfigError(path + ": no limits; expected [session], [strategy], [symbol NAME] or [symbol *]");
     return records;
 }
 

@@ -26,8 +26,8 @@ struct Symbols {
 // symbols.txt as sim.card.products writes it: "# design DIGEST", then a stock per line in the order of its index.
 Symbols read_symbols(const std::string& path);
 
-// [session], [symbol NAME] and [symbol *], which stands for every symbol; NAME's own keys go before it. A section names
-// all limits of its record, as spec.config.Limits does: `rate_burst` in tokens. The session's comes first.
+// [strategy], [session], [symbol NAME] and [symbol *], which stands for every symbol; NAME's own keys go before it. A
+// section names all that its record has, as spec.config does: `rate_burst` in tokens. The symbols' come last.
 std::vector<Record> read_limits(const std::string& path, const Symbols& symbols);
 
 // Numbers of the open order session: each a file of `key = value`, or "key=value,key=value"; later ones win, and all

@@ -102,12 +102,14 @@ void Host::start() {
     });
     set_clock();
     if (!limits_.empty()) {
-        const uint64_t before = card_.read_wide(address::risk_limits_set);
+        // The ring says that they were taken out of it, the counters that risk and strategy have them.
+        const auto taken = [this] {
+            return card_.read_wide(address::risk_limits_set) + card_.read_wide(address::strategy_parameters_set);
+        };
+        const uint64_t before = taken();
         load(limits_, "limits");
-        // The ring says that they were taken out of it, the counter that risk has them.
-        waiter_.until("limits taken by risk", SHORT_LIMIT, [&] {
-            return card_.read_wide(address::risk_limits_set) - before >= limits_.size();
-        });
+        waiter_.until("limits taken by risk and strategy", SHORT_LIMIT,
+                      [&] { return taken() - before >= limits_.size(); });
     }
     if (!snapshot_.empty()) {
         load(snapshot_, "snapshot");

@@ -18,7 +18,7 @@ Starts a Tickwire card, reads its records, and stops it. Ctrl-C or SIGTERM engag
   --card CARD         xrt:INDEX, a card behind XRT; sim:PATH, a simulated one at a Unix socket
   --xclbin FILE       what xrt:INDEX is loaded with
   --symbols FILE      symbols.txt of the design; names may then be used, and the card must have this design
-  --limits FILE       limits of session and symbols
+  --limits FILE       limits of session and symbols, parameters of the strategy
   --handover SOURCE   numbers of the open order session: a file, or key=value,key=value; may be repeated
   --handback FILE     where its numbers go when it is handed back
   --snapshot FILE     resting orders, CSV

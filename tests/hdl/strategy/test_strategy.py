@@ -144,7 +144,7 @@ class Late(TradingSignal):
 @pytest.mark.parametrize("spread", range(5))
 def test_a_slower_signal(spread):
     updates = [quote(message=k, timestamp=k * 400, ask_price=k, tradable=k != 2, bid_known=k != 3) for k in range(7)]
-    intents, counters = trade(updates, spread=spread, signal=Late(parameters=Parameters()), parameters=PARAMETERS)
+    intents, counters = trade(updates, spread=spread, signal=Late(configuration=Parameters()), parameters=PARAMETERS)
     assert {cycle: (intent.message, intent.price) for cycle, intent in intents.items()} == {
         k * (spread + 1) + 4: (k, k + 1) for k in (0, 4)}
     assert counters == counted(intents=2, suppressed_unknown=1, suppressed_halt=1, suppressed_cooldown=3)
@@ -173,7 +173,7 @@ def test_a_signal_with_indicators_sees_those_of_its_update(spread):
     emas = [10_000, 10_002, 10_002, 10_004]
     indicators = {k * (spread + 1) + Indicators.LATENCY: INDICATOR.tuple(k, 0, 0, 0, 0, 0, 0, 1, ema << 16)
                   for k, ema in enumerate(emas)}
-    intents, _ = trade(updates, spread=spread, signal=Cheap(parameters=Parameters()), indicators=indicators)
+    intents, _ = trade(updates, spread=spread, signal=Cheap(configuration=Parameters()), indicators=indicators)
     assert {cycle: intent.message for cycle, intent in intents.items()} == {
         k * (spread + 1) + Indicators.LATENCY + 2: k for k in (1, 3)}
 
@@ -188,8 +188,8 @@ def test_arguments_are_checked():
         Strategy(design=None)
     with pytest.raises(TypeError, match="signal must be a TradingSignal, not 'imbalance'"):
         Strategy(design=small(), signal="imbalance")
-    with pytest.raises(TypeError, match="parameters must be a spec.config.Strategy, not None"):
-        Late(parameters=None)
+    with pytest.raises(TypeError, match="configuration must be a spec.config.Strategy, not None"):
+        Late(configuration=None)
     for latency in (0, None):
         with pytest.raises(TypeError, match=f"Wrong.LATENCY must be an integer of at least 1, not {latency}"):
-            type("Wrong", (TradingSignal,), {"LATENCY": latency})(parameters=Parameters())
+            type("Wrong", (TradingSignal,), {"LATENCY": latency})(configuration=Parameters())

@@ -24,6 +24,7 @@ from sim.simulators import CHECKOUT
 from spec import config
 from spec.counters import COUNTERS
 from spec.registers import CoreControl, Status
+from spec.rings import RINGS
 from tests.sim.card.served import Served
 
 DESIGN = config.preset("small")
@@ -69,7 +70,7 @@ def test_metrics_and_table(served):
         names = {family.name for family in text_string_to_metric_families(text)}
         assert {f"tickwire_{stage}_{name}" for stage, counters in COUNTERS.items() for name in counters} <= names
         assert {"tickwire_host_records", "tickwire_ring_lost"} <= names
-        assert program.table().row_count == 17
+        assert program.table().row_count == len(RINGS)
         program.stop()
 
 

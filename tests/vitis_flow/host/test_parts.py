@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from spec import wire
-from spec.records import HANDOVER, SESSION_LIMIT, SNAPSHOT, SYMBOL_LIMIT
+from spec.records import HANDOVER, PARAMETERS, SESSION_LIMIT, SNAPSHOT, SYMBOL_LIMIT
 from spec.registers import VERSION
 from spec.rings import CLOCK, COMMANDS, SLOT
 from tests.vitis_flow.host.conftest import HOST, WARNINGS, make
@@ -148,6 +148,14 @@ max_rejects = 5
 stale_ns = 6
 cancel_after_kill = true
 """
+STRATEGY = """
+[strategy]
+numerator = 5
+denominator = 2
+quantity = 300
+max_spread = 200
+cooldown_ns = 1_000_000
+"""
 
 
 @pytest.fixture
@@ -175,19 +183,24 @@ def test_limits(programs, tmp_path, symbols):
     assert alone == [of_all._replace(symbol=2)]
 
 
+def test_parameters_of_the_strategy(programs, tmp_path, symbols):
+    assert records(limits(programs, tmp_path, symbols, f"{STRATEGY}{SESSION}")) == [
+        PARAMETERS.tuple(5, 2, 300, 200, 1_000_000), SESSION_LIMIT.tuple(1, 2, 3, 0, 0, 4, 5, 6, 1)]
+
+
 def changed(old, new):
     assert old in SYMBOL
     return f"[symbol AAPL]\n{SYMBOL.replace(old, new)}"
 
 
 @pytest.mark.parametrize("text, complaint", [
-    ("", ": no limits; expected [session], [symbol NAME] or [symbol *]"),
-    ("max_long = 1", ':1: "max_long = 1": expected [session] or [symbol NAME] before it'),
+    ("", ": no limits; expected [session], [strategy], [symbol NAME] or [symbol *]"),
+    ("max_long = 1", ':1: "max_long = 1": expected [session], [strategy] or [symbol NAME] before it'),
     ("[session", ":1: [session: expected [name]"),
-    ("[portfolio]", ":1: [portfolio]: expected [session], [symbol NAME] or [symbol *]"),
+    ("[portfolio]", ":1: [portfolio]: expected [session], [strategy], [symbol NAME] or [symbol *]"),
     (f"[symbol TSLA]\n{SYMBOL}", ":1: symbol TSLA: expected a name of the symbols file or an index from 0 to 2"),
     (f"[symbol 3]\n{SYMBOL}", ":1: symbol 3: expected a name of the symbols file or an index from 0 to 2"),
-    (changed("max_long = 10000\n", ""), ":1: [symbol AAPL] needs max_long: limits are taken as a whole"),
+    (changed("max_long = 10000\n", ""), ":1: [symbol AAPL] needs max_long: all of them are taken together"),
     (changed("lot = 100", "lot"), ':4: "lot": expected key = value'),
     (changed("lot = 100", "lot = 100\nlot = 100"), ":5: lot: a second time; expected each key once"),
     (changed("lot = 100", "lot = 3"), ":4: lot = 3: expected one of 1, 2, 4, 5, 8, 10, 20, 25, 40, 50, 100, 200"),
@@ -204,6 +217,11 @@ def changed(old, new):
     (changed("rate_burst = 11", "rate_burst = 0"), ":14: rate_burst = 0: expected from 1 to 65535 tokens"),
     (changed("rate_ns = 1000", "rate_ns = 1000000000000"),
      ":14: rate_burst = 11: expected rate_ns * (rate_burst - 1) below 2**40"),
+    (STRATEGY.replace("quantity = 300\n", ""), ":2: [strategy] needs quantity: all of them are taken together"),
+    (STRATEGY.replace("= 300", "= 0"), ":5: quantity = 0: expected from 1 to 999999"),
+    (STRATEGY.replace("= 5", "= 256"), ":3: numerator = 256: expected below 2**8"),
+    (STRATEGY.replace("= 2\n", "= 0\n"), ":4: denominator = 0: expected from 1 to 255"),
+    (f"{STRATEGY}{STRATEGY}", ":9: [strategy]: a second time; expected each section once"),
     (f"{SESSION}{SESSION}", ":11: [session]: a second time; expected each section once"),
     (f"[symbol 0]\n{SYMBOL}[symbol AAPL]\n{SYMBOL}",
      ":17: [symbol AAPL]: a second time; expected each section once"),

@@ -11,7 +11,7 @@ from sim.export import prometheus
 from spec.config import preset
 from spec.counters import COUNTERS
 from spec.records import Cause, Refusal
-from spec.registers import REGISTERS, Status
+from spec.registers import REGISTERS, Status, command_index
 from spec.rings import COMMANDS, PAYLOAD_OCTETS, RINGS
 from tests.vitis_flow.host.conftest import WARNINGS
 
@@ -129,5 +129,6 @@ def test_layouts_pack_as_python_does(programs, seed):
 
 
 def test_a_value_that_does_not_fit_is_refused(programs):
-    said = subprocess.run([programs.check, "pack"], input="1 1024 0 0 0 0 0\n", text=True, capture_output=True)
+    said = subprocess.run([programs.check, "pack"], input=f"{command_index('requests')} 1024 0 0 0 0 0\n",
+                          text=True, capture_output=True)
     assert said.returncode == 1 and said.stderr == "symbol = 1024 does not fit 10 bits\n"

@@ -7,7 +7,7 @@ from sim.card.registers import Registers
 from spec.counters import COUNTERS
 from spec.records import SYMBOL_LIMIT
 from spec.registers import BY_NAME
-from spec.rings import CLOCK, COMMANDS
+from spec.rings import CLOCK, COMMANDS, RINGS
 
 
 class Words:
@@ -47,7 +47,7 @@ def test_words_and_rows(words, registers):
     words.words[0x200 + 4 * 16] = 9
     assert words.writes == [(0x080, 5), (0x280 + 12, 77)]
     assert registers.status == 0x81 and registers.ring_producer[16] == 9
-    assert len([*registers.ring_producer]) == len(registers.ring_producer) == 17
+    assert len([*registers.ring_producer]) == len(registers.ring_producer) == len(RINGS)
 
 
 def test_wide_ones_low_word_first(words, registers):
@@ -86,8 +86,8 @@ def test_access_is_checked_before_the_card_is_asked(words, registers):
         registers.statuses = 1
     with pytest.raises(AttributeError, match="request is 28 registers: give an index"):
         registers.request = 1
-    with pytest.raises(IndexError, match="indices 0 to 16, not 17"):
-        registers.ring_producer[17]
+    with pytest.raises(IndexError, match=f"indices 0 to {len(RINGS) - 1}, not {len(RINGS)}"):
+        registers.ring_producer[len(RINGS)]
     assert words.writes == words.reads == []
 
 
