@@ -6,7 +6,8 @@ cannot hold is simulated by the rules of ``spec.order_table`` and ``spec.ladder`
 Policies, and why:
 
 - A symbol's locate comes from the configuration or from its stock directory message. A later one overrides; a locate
-  once mapped stays mapped, since nothing in ITCH takes one back.
+  once mapped stays mapped, since nothing in ITCH takes one back. Once the host has named a symbol, only locates that it
+  named count: those of the configuration and the stocks by which a directory message is known are void.
 - S, V and W concern the whole market: they make no update and are not counted as filtered. S with event Q opens the
   market and M closes it; W (circuit breaker) closes it until the next Q. A symbol trades after an H with state T, as
   ITCH sends at the start of day; only operational halts of Nasdaq itself (h with market Q) concern its book.
@@ -32,6 +33,7 @@ Policies, and why:
   follows from the book and the window in force.
 """
 
+import re
 from collections import deque
 
 from spec import itch
@@ -48,6 +50,7 @@ _make = tuple.__new__  #: of a record, without the check that a namedtuple's own
 _PRINT, _UNPRICED, _NONE, _BREAK = (
     trade.value for trade in (Trade.PRINT, Trade.UNPRICED, Trade.NONE, Trade.BREAK))
 _NO_TRADE = (_NONE, 0, 0, 0)
+_STOCK = re.compile(rb"[\x21-\x7e]{1,8} *", re.DOTALL)
 _LOCATE = itch.HEADER["locate"].offset
 _READ_ANYWAY = b"SVWR"  #: concern the whole market, or say which locate a symbol has
 _ZONE_COUNTERS = {Zone.BETTER.value: "zone_better", Zone.WORSE.value: "zone_worse"}
@@ -119,6 +122,7 @@ class Book:
         self._stocks = {s.stock_octets: self._symbols[i] for i, s in enumerate(design.symbols)}
         self._locates = {s.locate: self._symbols[i] for i, s in enumerate(design.symbols) if s.locate}
         self._locate_count = design.book.locates
+        self._named: set[int] = set()  # symbols that the host named
         self._market_open = design.book.assume_trading
         self._orders: dict[int, _Order] = {}
         self._table = OrderTable(design.book)
@@ -182,6 +186,17 @@ class Book:
             *best,
             trade, price, shares, match,
             symbol.last_trade, symbol.collar_lower, symbol.collar_upper))
+
+    def name(self, symbol: int, stock: bytes, locate: int) -> bool:
+        """What the host says a symbol stands for. False if it may not: no such symbol, locate or stock, or twice."""
+        lawful = symbol < len(self._symbols) and 0 < locate < self._locate_count and symbol not in self._named
+        if not (lawful and _STOCK.fullmatch(stock)):
+            return False
+        if not self._named:
+            self._stocks, self._locates = {}, {}
+        self._named.add(symbol)
+        self._locates[locate] = self._symbols[symbol]
+        return True
 
     @property
     def is_silent(self) -> bool:

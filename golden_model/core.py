@@ -7,7 +7,8 @@
     session frame -> session -> replies --------------------------------------^
 
 The model has no clock. When something that is not a frame takes effect, and what a moment looked like, is told to it:
-``Core.events``, ``Core.parameters``, ``Core.requests``, ``Core.moments``, ``Core.conditions`` and ``Core.sent``.
+``Core.symbols``, ``Core.events``, ``Core.parameters``, ``Core.requests``, ``Core.moments``, ``Core.conditions`` and
+``Core.sent``.
 """
 
 from collections import deque, namedtuple
@@ -80,6 +81,8 @@ class Core:
         The stages.
     counters : dict[str, dict[str, int]]
         By stage.
+    symbols : deque
+        The hardware's ``SymbolSet`` records. Whether one came too late is taken from there.
     events : deque
         The hardware's ``Window``, ``Load`` and ``Depth`` records, put here beforehand: ``Book.events``.
     parameters : deque
@@ -110,6 +113,7 @@ class Core:
         self.order = Order(design)
         self.session = Session(design, believe=believe)
         self.events = self.book.events
+        self.symbols: deque = deque()
         self.parameters: deque = deque()
         self.requests: deque = deque()
         self.moments: deque = deque()
@@ -137,6 +141,8 @@ class Core:
         Raises ``ValueError`` for something told that cannot be; ``Impossible`` says of whom.
         """
         step = _nothing()
+        if self.symbols:
+            self._name_symbols(step)
         step.messages.extend(self.feed.frame(octets, error=error, ready=ready))
         step.last_octets.extend(self.feed.last_octets)
         book = self.book.message
@@ -153,6 +159,7 @@ class Core:
     def settle(self) -> Step:
         """What was told and came after the last message. Raises ``ValueError`` for something that cannot be."""
         step = _nothing()
+        self._name_symbols(step)
         self.book.settle()
         self._take_parameters(step, all_of_them=True)
         self._requests(step, all_of_them=True)
@@ -179,6 +186,22 @@ class Core:
         intent = self.strategy.update(update, indicator)
         if intent is not None:
             self._intent(intent, step)
+
+    def _name_symbols(self, step: Step) -> None:
+        """What the host named; too late once there was a message or a request."""
+        while self.symbols:
+            told = self.symbols.popleft()
+            begun = self.feed.counters["messages"] or self._decision
+            if not told.refused and (told.message or begun):
+                raise Impossible("book", f"{told!r}: too late to name a symbol")
+            echo = told
+            if not told.refused:
+                stock = told.stock.to_bytes(8, "little")
+                echo = told._replace(refused=int(not self.book.name(told.symbol, stock, told.locate)))
+            if not echo.refused:
+                self.order.name(told.symbol, stock.decode().rstrip())
+            self.book.counters["symbols_refused" if echo.refused else "symbols_set"] += 1
+            step.symbols_set.append(echo)
 
     def _take_parameters(self, step: Step, all_of_them: bool = False) -> None:
         """What the host gave since the last update; all of it if no other follows."""

@@ -65,6 +65,10 @@ class Order:
         self._appendage = bytes([1 + len(firm), ouch.OPTION_FIRM]) + firm if firm else b""
         self.begin(session.tcp_sequence, session.fix.msg_seq_num)
 
+    def name(self, symbol: int, stock: str) -> None:
+        """The host says what a symbol stands for."""
+        self._stocks[symbol] = stock
+
     def begin(self, tcp_sequence: int, msg_seq_num: int, source_port: int | None = None) -> None:
         """Go on with these numbers: the host has handed over a session."""
         self.tcp_sequence, self.msg_seq_num = tcp_sequence, msg_seq_num

@@ -1,6 +1,9 @@
-"""What the stages of the order session say to each other: session knows the connection, order writes the frames."""
+"""What stages say to each other beside their records: mostly session, which knows the connection, and order, which
+writes the frames."""
 
 from amaranth.lib import data, stream
+
+from spec.records import SYMBOL_BITS
 
 
 class Header(data.Struct):
@@ -48,5 +51,14 @@ class Seen(data.Struct):
     decision: 32  #: number of the next one
 
 
+class Naming(data.Struct):
+    """What a configured symbol stands for from now on, as ``spec.records.GIVEN_SYMBOL``."""
+
+    symbol: SYMBOL_BITS
+    stock: 64
+    locate: 16
+
+
 BEGIN = stream.Signature(Begin, always_ready=True)
 SENT = stream.Signature(Sent, always_ready=True)
+NAMING = stream.Signature(Naming, always_ready=True)

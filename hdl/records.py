@@ -6,7 +6,7 @@ from amaranth import signed, unsigned
 from amaranth.lib import data, stream
 
 from spec.counters import COUNTER_BITS, COUNTERS
-from spec.records import Record
+from spec.record import Record
 
 
 @cache

@@ -3,7 +3,7 @@
     rx -> feed -> messages -> book -> updates -> strategy -> intents -> risk -> decisions -> order -> tx
                -> ahead    ->   |        |          |                     |                    |
           snapshot, loads <-----+        |      requests,              replies        sent, header, service
-               windows, depths           |     parameters                 |                    |
+         symbols, windows, depths        |     parameters                 |                    |
                                          +-> indicators -> vwaps          +---- session <------+
                                                                                    |
                                                   session_rx, handovers, admin ----+-> sessions, inbox
@@ -52,7 +52,7 @@ class TickToTrade(wiring.Component):
         What the exchange answers on the order session's connection; ready is always high.
     tx : Out(TX)
         Order frames, and what TCP needs beside them.
-    snapshot, parameters, requests, symbol_limits, session_limits, handovers, admin : In(stream of REQUESTS)
+    symbols, snapshot, parameters, requests, symbol_limits, session_limits, handovers, admin : In(stream of REQUESTS)
         What the host puts in (``spec.records``), each with backpressure.
     clock : In(stream of Setting)
         Sets the time of day.
@@ -66,8 +66,8 @@ class TickToTrade(wiring.Component):
         The memories are swept after reset. Frames that begin earlier are counted and dropped.
     inbox : Out(stream of Inbox)
         Octets of the session's messages that are the host's business.
-    messages, updates, windows, depths, loads, indicators, vwaps, parameters_set, intents, decisions, symbol_limits_set,
-    session_limits_set, kills, positions, orders, sessions : Out(records)
+    messages, updates, windows, depths, loads, symbols_set, indicators, vwaps, parameters_set, intents, decisions,
+    symbol_limits_set, session_limits_set, kills, positions, orders, sessions : Out(records)
         The stage boundaries, for the host and for comparison.
     feed_counters ... session_counters : Out(64 bit each)
         As ``spec.counters`` lists them.
@@ -110,6 +110,7 @@ class TickToTrade(wiring.Component):
         connect(m, strategy.intents, risk.intents)
         connect(m, risk.decisions, order.decisions)
         connect(m, order.tx, flipped(self.tx))
+        connect(m, book.naming, order.naming)
 
         # The exchange's answers.
         connect(m, flipped(self.session_rx), session.rx)
@@ -132,20 +133,21 @@ class TickToTrade(wiring.Component):
         # What may hold an order back, and the time of day.
         m.d.comb += [
             risk.kill.eq(self.kill),
+            book.requested.eq(self.requests.valid),
             risk.kill_release.eq(self.kill_release),
             risk.heard.eq(feed.heard),
             risk.queue_full.eq(order.queue_full | session.full),
             risk.no_session.eq(session.no_session),
             risk.session_lost.eq(session.session_lost),
             session.handback.eq(self.handback),
-            self.ready.eq(book.ready & indicators.ready & strategy.ready & risk.ready & session.ready),
+            self.ready.eq(Cat(stage.ready for stage in (book, indicators, strategy, risk, order, session)).all()),
             feed.enabled.eq(self.ready),
         ]
         m.d.comb += [stage.time.eq(clock.time) for stage in (risk, order, session)]
         connect(m, flipped(self.clock), clock.set)
 
         # The host's requests.
-        for name, stage in (("snapshot", book), ("parameters", strategy), ("requests", strategy),
+        for name, stage in (("symbols", book), ("snapshot", book), ("parameters", strategy), ("requests", strategy),
                             ("symbol_limits", risk), ("session_limits", risk), ("handovers", session)):
             connect(m, flipped(getattr(self, name)), getattr(stage, name))
         connect(m, flipped(self.admin), session.host_admin)

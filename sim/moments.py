@@ -15,12 +15,13 @@ from spec.records import (
     SESSION_LIMIT_SET,
     SESSION_STATE,
     SYMBOL_LIMIT_SET,
+    SYMBOL_SET,
     Refusal,
 )
 
 #: Streams of what takes effect between two decisions; of the same cycle the first comes first.
 RECORDS = (SESSION_STATE, POSITION, SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL)
-STREAMS = tuple(record.stream for record in (*RECORDS, PARAMETERS_SET, INTENT, DECISION, ORDER))
+STREAMS = tuple(record.stream for record in (SYMBOL_SET, *RECORDS, PARAMETERS_SET, INTENT, DECISION, ORDER))
 _HOST = INTENT.tuple._fields.index("host")
 
 
@@ -32,6 +33,7 @@ def tell(core: Core, seen: Mapping[str, tuple[Sequence[int], Sequence[tuple]]]) 
     for row in seen["decisions"][1]:
         decision = DECISION.tuple(*row)
         core.conditions[decision.decision] = conditions(decision)
+    core.symbols.extend(SYMBOL_SET.tuple(*row) for row in seen["symbols_set"][1])
     core.parameters.extend(PARAMETERS_SET.tuple(*row) for row in seen["parameters_set"][1])
     core.requests.extend(INTENT.tuple(*row) for row in seen["intents"][1] if row[_HOST])
     core.sent.extend(ORDER.tuple(*row) for row in seen["orders"][1])

@@ -48,6 +48,8 @@ BOOK = {
     "zone_worse": "orders added at a price worse than the ladder's window at that moment",
     "loads": "orders taken from the host's snapshot, those that raised a fault among them",
     "load_foreign": "entries of the host's snapshot that name no configured symbol; dropped",
+    "symbols_set": "symbols that the host named",
+    "symbols_refused": "symbols that the host named too late, twice or wrongly; nothing changed",
     "vouched": "symbols whose resting orders the host vouched for",
     "windows": "changes of a ladder's window published",
     "depths": "depths published",

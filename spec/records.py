@@ -6,70 +6,10 @@ Every stage boundary is one in-order stream, one record at most per cycle, witho
 loads happen between messages, at moments that the hardware chooses: each names the first message after it.
 """
 
-from collections import namedtuple
-from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 from . import fixed_point, itch
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    name: str
-    bits: int
-    unit: str
-    signed: bool = False
-
-
-@dataclass(frozen=True)
-class Record:
-    """A named tuple of integers that crosses a stage boundary.
-
-    Parameters
-    ----------
-    name
-        CamelCase, the class name of ``tuple``.
-    stream
-        The stream's name at the stage boundary, a plural noun.
-    stage
-        The stage that emits it.
-    fields
-        From the least significant bit upwards.
-    """
-
-    name: str
-    stream: str
-    stage: str
-    doc: str
-    fields: tuple[Field, ...]
-    tuple: type = field(init=False, compare=False)
-
-    def __post_init__(self):
-        object.__setattr__(self, "tuple", namedtuple(self.name, [f.name for f in self.fields], module=__name__))
-
-    @property
-    def bits(self) -> int:
-        return sum(f.bits for f in self.fields)
-
-    def pack(self, values) -> int:
-        """The record as one unsigned integer. Raises ``ValueError`` for a value that does not fit its field."""
-        word = offset = 0
-        for f, value in zip(self.fields, values, strict=True):
-            low, high = (-(1 << f.bits - 1), 1 << f.bits - 1) if f.signed else (0, 1 << f.bits)
-            if not low <= value < high:
-                raise ValueError(f"{self.name}.{f.name}: {value!r} does not fit {f.bits} bits")
-            word |= (value & (1 << f.bits) - 1) << offset
-            offset += f.bits
-        return word
-
-    def unpack(self, word: int):
-        """The inverse of ``pack``: a named tuple of integers."""
-        values = []
-        for f in self.fields:
-            value = word & (1 << f.bits) - 1
-            values.append(value - (1 << f.bits) if f.signed and value >> f.bits - 1 else value)
-            word >>= f.bits
-        return self.tuple(*values)
+from .record import Field, Record
 
 
 class Trade(IntEnum):
@@ -278,6 +218,23 @@ SNAPSHOT = Record("Snapshot", "snapshot", "host", """What the host tells the boo
 LOAD = Record("Load", "loads", "book", "The echo of a ``Snapshot`` when the book has taken it.", (
     Field("message", 32, "number of the first message that comes after it, modulo 2**32"),
     *_SNAPSHOT,
+))
+
+_SYMBOL_GIVEN = (
+    _SYMBOL,
+    Field("stock", 64, "octet i in bits 8i+7..8i: visible ASCII, then spaces up to eight octets"),
+    Field("locate", 16, "of the day; not 0, and below the depth of the locate table"),
+)
+GIVEN_SYMBOL = Record("GivenSymbol", "symbols", "host", """The stock that a configured symbol stands for today.
+
+    Goes into the core before its first message, request or decision since reset; each symbol once. The first one makes
+    void all stocks and locates of the configuration, and what a stock directory says of them: symbols that are not
+    given have no market. Tick and first window stay the configuration's; the window follows the market.""",
+                      _SYMBOL_GIVEN)
+SYMBOL_SET = Record("SymbolSet", "symbols_set", "book", "The echo of a ``GivenSymbol``.", (
+    Field("message", 32, "messages delivered before it, modulo 2**32"),
+    *_SYMBOL_GIVEN,
+    Field("refused", 1, "flag: nothing changed: too late, a second time, or no such symbol, stock or locate"),
 ))
 
 INDICATOR = Record("Indicator", "indicators", "indicators", """The averages of a symbol after an update.
@@ -495,7 +452,9 @@ ADMIN = Record("Admin", "admin", "host", """A message that keeps the session.
 ))
 
 #: What the core hands out.
-RECORDS: tuple[Record, ...] = (MESSAGE, UPDATE, WINDOW, DEPTH, LOAD, INDICATOR, VWAP, PARAMETERS_SET, INTENT, DECISION,
-                               SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL, POSITION, ORDER, SESSION_STATE)
+RECORDS: tuple[Record, ...] = (MESSAGE, UPDATE, WINDOW, DEPTH, LOAD, SYMBOL_SET, INDICATOR, VWAP, PARAMETERS_SET,
+                               INTENT, DECISION, SYMBOL_LIMIT_SET, SESSION_LIMIT_SET, KILL, POSITION, ORDER,
+                               SESSION_STATE)
 #: What the host puts in, each a stream with backpressure.
-REQUESTS: tuple[Record, ...] = (SNAPSHOT, PARAMETERS, REQUEST, SYMBOL_LIMIT, SESSION_LIMIT, HANDOVER, ADMIN)
+REQUESTS: tuple[Record, ...] = (GIVEN_SYMBOL, SNAPSHOT, PARAMETERS, REQUEST, SYMBOL_LIMIT, SESSION_LIMIT, HANDOVER,
+                                ADMIN)

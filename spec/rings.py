@@ -6,7 +6,8 @@ request registers, may carry.
 """
 
 from . import wire
-from .records import RECORDS, REQUESTS, Field, Record
+from .record import Field, Record
+from .records import RECORDS, REQUESTS
 
 SLOT_OCTETS = 128
 PAYLOAD_OCTETS = 112  #: the packed record, its least significant octet first, zero past its end

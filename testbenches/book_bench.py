@@ -55,7 +55,8 @@ class BookBench(Bench):
 
     async def begin(self) -> None:
         """Start with everything idle, and reset."""
-        await self.start(messages_valid=0, messages_payload=0, ahead=0, snapshot_valid=0, snapshot_payload=0)
+        await self.start(messages_valid=0, messages_payload=0, ahead=0, snapshot_valid=0, snapshot_payload=0,
+                         symbols_valid=0, symbols_payload=0, requested=0)
 
     async def reset(self) -> None:
         """Reset whatever is under way; nothing that was before counts."""

@@ -115,8 +115,8 @@ class OrderBench(Bench):
         self.always(self._sample)
 
     async def begin(self):
-        await self.start(decisions_valid=0, decisions_payload=0, admin_valid=0, admin_payload=0, begin_valid=0,
-                         begin_payload=0, service_valid=0, service_payload=0, again_valid=0, again_payload=0,
+        await self.start(**{f"{stream}_{wire}": 0 for wire in ("valid", "payload")
+                            for stream in ("decisions", "admin", "begin", "naming", "service", "again")},
                          time=time_word(self.now), header=self._header())
         cocotb.start_soon(self._pass_time())
         cocotb.start_soon(self._serve())

@@ -5,16 +5,18 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from spec.config import Design
-from spec.records import DEPTH, LOAD, MESSAGE, SNAPSHOT, UPDATE, WINDOW
+from spec.records import DEPTH, GIVEN_SYMBOL, LOAD, MESSAGE, SNAPSHOT, SYMBOL_SET, UPDATE, WINDOW
 
 from ..ahead import Ahead
 from ..counting import count
+from ..link import NAMING
 from ..records import counters, layout, records
 from .arbiter import Arbiter
 from .best_bid_offer import Best, BestBidOffer
 from .depth import Depth
 from .far_counts import FarCounts
 from .locate_filter import LocateFilter
+from .naming import SymbolNaming
 from .operation import Ring, result
 from .order_table import OrderTable
 from .pipeline import carry
@@ -62,9 +64,15 @@ class Book(wiring.Component):
         One cycle before ``messages``.
     messages : In(records(MESSAGE))
     snapshot : In(stream of SNAPSHOT)
+    symbols : In(stream of GIVEN_SYMBOL)
+    requested : In(1)
+        The host asks for an order: from now on it names no symbols.
     updates : Out(records(UPDATE))
     windows, depths, loads : Out(records)
         What happens between messages, off the hot path.
+    symbols_set : Out(records(SYMBOL_SET))
+    naming : Out(NAMING)
+        What the host named, in the cycle of its echo.
     ready : Out(1)
     counters : Out
         ``spec.counters.BOOK``.
@@ -78,6 +86,8 @@ class Book(wiring.Component):
         self._design = design
         super().__init__({
             "ahead": In(Ahead), "messages": In(records(MESSAGE)), "snapshot": In(stream.Signature(layout(SNAPSHOT))),
+            "symbols": In(stream.Signature(layout(GIVEN_SYMBOL))), "requested": In(1),
+            "symbols_set": Out(records(SYMBOL_SET)), "naming": Out(NAMING),
             "updates": Out(records(UPDATE)), "windows": Out(records(WINDOW)), "depths": Out(records(DEPTH)),
             "loads": Out(records(LOAD)), "ready": Out(1), "counters": Out(counters("book")),
         })
@@ -87,6 +97,7 @@ class Book(wiring.Component):
         design = self._design
         m.submodules.arbiter = arbiter = Arbiter(design=design)
         m.submodules.slots = slots = Slots(design=design)
+        m.submodules.naming = naming = SymbolNaming(design=design)
         m.submodules.locate_filter = locates = LocateFilter(design=design)
         m.submodules.price_grid = price_grid = PriceGrid(slot_bits=Ring(design).slot_bits)
         m.submodules.order_table = table = OrderTable(design=design)
@@ -97,7 +108,7 @@ class Book(wiring.Component):
         m.submodules.best_bid_offer = sides = BestBidOffer(design=design)
         m.submodules.recentre = recentre = Recentre(design=design)
         m.submodules.depth = depth = Depth(design=design)
-        parts = (locates, table, zones, far, ladder, state, sides, recentre, depth)
+        parts = (naming, locates, table, zones, far, ladder, state, sides, recentre, depth)
         m.d.sync += self.ready.eq(Cat(part.ready for part in parts).all())
 
         connect(m, flipped(self.messages), slots.messages)
@@ -105,6 +116,17 @@ class Book(wiring.Component):
         connect(m, recentre.requests, arbiter.recentre)
         connect(m, depth.requests, arbiter.depth)
         connect(m, arbiter.requests, slots.requests)
+        connect(m, flipped(self.symbols), naming.given)
+        connect(m, naming.echo, flipped(self.symbols_set))
+
+        heard = Signal(32)
+        with m.If(self.messages.valid):
+            m.d.sync += heard.eq(self.messages.payload.message + 1)
+        m.d.comb += [
+            naming.begins.eq(self.ahead.valid | self.messages.valid | self.requested), naming.message.eq(heard),
+            locates.naming.valid.eq(naming.naming.valid), locates.naming.payload.eq(naming.naming.payload),
+            self.naming.valid.eq(naming.naming.valid), self.naming.payload.eq(naming.naming.payload),
+        ]
 
         # Stage -1, while the message is judged, and stage 0.
         m.d.comb += [
@@ -271,6 +293,8 @@ class Book(wiring.Component):
             count(m, counted, f"zone_{zone}", added)
         count(m, counted, "loads", op[2].load)
         count(m, counted, "load_foreign", arbiter.foreign)
+        count(m, counted, "symbols_set", naming.naming.valid)
+        count(m, counted, "symbols_refused", naming.echo.valid & naming.echo.payload.refused)
         count(m, counted, "vouched", op[2].vouch)
         count(m, counted, "windows", self.windows.valid)
         count(m, counted, "depths", self.depths.valid)

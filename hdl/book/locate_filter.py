@@ -6,15 +6,18 @@ from amaranth.lib.wiring import In, Out
 
 from spec.config import Design
 
+from ..link import NAMING
 from ..memory import ForwardedMemory
 from .operation import symbol_index
 
 
 class LocateFilter(wiring.Component):
-    """The locate table, preset by the configuration and learned from stock directory messages.
+    """The locate table, preset by the configuration and learned from stock directory messages, or the host's.
 
-    A directory message is seen by itself and by every later operation. Latency: the symbol of stage -1's locate stands
-    at stage 1. II: 1. Sweep: ``design.book.locates`` cycles.
+    A directory message is seen by itself and by every later operation. Once the host has named a symbol only what it
+    named counts: rows of the configuration are void, and a directory message is like any other.
+
+    Latency: the symbol of stage -1's locate stands at stage 1. II: 1. Sweep: ``design.book.locates`` cycles.
 
     Parameters
     ----------
@@ -24,6 +27,8 @@ class LocateFilter(wiring.Component):
     -------
     locate : In(16)
         Stage -1.
+    naming : In
+        Of the host, while there are no messages.
     stock, directory : In
         Stage 0: a stock directory message, and its stock's octets.
     mapped, symbol, fine : Out
@@ -38,16 +43,16 @@ class LocateFilter(wiring.Component):
     def __init__(self, *, design: Design):
         self._symbols, self._locates, self._index = design.symbols, design.book.locates, symbol_index(design)
         super().__init__({
-            "locate": In(16), "stock": In(64), "directory": In(1), "mapped": Out(1), "symbol": Out(self._index),
-            "fine": Out(1), "learned": Out(1), "learned_symbol": Out(self._index),
+            "locate": In(16), "naming": In(NAMING), "stock": In(64), "directory": In(1), "mapped": Out(1),
+            "symbol": Out(self._index), "fine": Out(1), "learned": Out(1), "learned_symbol": Out(self._index),
             "out_of_range": Out(1), "ready": Out(1),
         })
 
     def elaborate(self, platform):
         m = Module()
-        entry = data.StructLayout({"mapped": 1, "fine": 1, "symbol": self._index})
+        entry = data.StructLayout({"mapped": 1, "fine": 1, "named": 1, "symbol": self._index})
         fine = [int(s.tick == 1) for s in self._symbols]
-        preset = {s.locate: 1 | fine[i] << 1 | i << 2 for i, s in enumerate(self._symbols) if s.locate}
+        preset = {s.locate: 1 | fine[i] << 1 | i << 3 for i, s in enumerate(self._symbols) if s.locate}
         m.submodules.table = table = ForwardedMemory(shape=entry, depth=self._locates, latency=2, rows=preset)
 
         row = self.locate[: self._locates.bit_length() - 1]
@@ -65,20 +70,24 @@ class LocateFilter(wiring.Component):
         index = Signal(self._index)
         m.d.comb += index.eq(Cat(
             Cat(is_symbol[i] for i in range(len(is_symbol)) if i >> bit & 1).any() for bit in range(len(index))))
-        named = Signal()
-        learned = named & inside
-        found = table.read_data
+        listed, given = Signal(), Signal()  # in the directory; the host has named a symbol
+        learned = listed & inside
+        found, naming, of_host = table.read_data, self.naming.payload, self.naming.valid
+        with m.If(of_host):
+            m.d.sync += given.eq(1)
+        written = Mux(of_host, naming.symbol, index)[: len(index)]
         m.d.comb += [
-            named.eq(is_symbol.any()),
-            table.write_enable.eq(learned),
-            table.write_address.eq(row_1),
+            listed.eq(is_symbol.any() & ~given),
+            table.write_enable.eq(learned | of_host),
+            table.write_address.eq(Mux(of_host, naming.locate[: len(row)], row_1)),
             table.write_data.mapped.eq(1),
-            table.write_data.fine.eq(Array(C(f, 1) for f in fine)[index]),
-            table.write_data.symbol.eq(index),
-            self.mapped.eq(learned | inside & found.mapped),
+            table.write_data.named.eq(of_host),
+            table.write_data.fine.eq(Array(C(f, 1) for f in fine)[written]),
+            table.write_data.symbol.eq(written),
+            self.mapped.eq(learned | inside & found.mapped & (found.named == given)),
             self.symbol.eq(found.symbol),
             self.fine.eq(found.fine),
-            self.out_of_range.eq(named & ~inside),
+            self.out_of_range.eq(listed & ~inside),
             self.ready.eq(table.ready),
         ]
         m.d.sync += [self.learned.eq(learned), self.learned_symbol.eq(index)]

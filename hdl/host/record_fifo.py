@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from spec.records import Record
+from spec.record import Record
 
 from ..records import layout, records
 from .crossing import Crossing

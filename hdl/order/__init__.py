@@ -15,7 +15,7 @@ from spec.config import Design
 from spec.records import ADMIN, DECISION, ORDER
 
 from ..counting import count
-from ..link import BEGIN, SENT, Header, Service
+from ..link import BEGIN, NAMING, SENT, Header, Service
 from ..records import counters, layout, records
 from ..skid import SkidBuffer
 from ..time import Time
@@ -56,12 +56,16 @@ class Order(wiring.Component):
         Messages that keep the session; they wait until nothing else does.
     time
         Of the core.
+    naming
+        What the host says a symbol's stock is; seen by decisions from the second cycle after it.
     begin, header, service, again, sent
         What the session says, and what it is told: ``hdl.link``.
     orders
         What was encoded, in order.
     tx
         AXI4-Stream of whole frames, without frame check sequence.
+    ready
+        The stocks are in their memory. No decision before.
     queue_full
         No room is left for another approval. What risk approves in a cycle in which this is low is never lost.
     idle
@@ -73,6 +77,7 @@ class Order(wiring.Component):
     decisions: In(records(DECISION))
     admin: In(stream.Signature(layout(ADMIN)))
     time: In(Time)
+    naming: In(NAMING)
     begin: In(BEGIN)
     header: In(Header)
     service: In(stream.Signature(Service))
@@ -80,6 +85,7 @@ class Order(wiring.Component):
     sent: Out(SENT)
     orders: Out(records(ORDER))
     tx: Out(TX)
+    ready: Out(1)
     queue_full: Out(1)
     idle: Out(1)
     next_sequence: Out(32)
@@ -101,6 +107,7 @@ class Order(wiring.Component):
         m.submodules.transmit = transmit = Transmit(design=design, octets=encode.octets, packed=packed)
         connect(m, flipped(self.decisions), encode.decisions)
         connect(m, flipped(self.admin), encode.admin)
+        connect(m, flipped(self.naming), encode.naming)
         connect(m, flipped(self.begin), encode.begin)
         connect(m, flipped(self.service), transmit.service)
         # A beat is taken late in the cycle: whoever has it sees a register.
@@ -119,7 +126,7 @@ class Order(wiring.Component):
         with m.If(goes & ~comes):
             m.d.sync += [waiting.eq(waiting - 1), none.eq(waiting == 1)]
         m.d.comb += [
-            encode.header.eq(self.header), transmit.header.eq(self.header),
+            encode.header.eq(self.header), transmit.header.eq(self.header), self.ready.eq(encode.ready),
             self.orders.valid.eq(encode.orders.valid), self.orders.payload.eq(encode.orders.payload),
             transmit.coming.eq(encode.coming),
             transmit.orders.valid.eq(encode.orders.valid), transmit.orders.payload.eq(encode.orders.payload),

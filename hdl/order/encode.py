@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from spec.config import Design
 from spec.records import ADMIN, DECISION, ORDER
 
-from ..link import BEGIN, Header
+from ..link import BEGIN, NAMING, Header
 from ..pipeline import delay
 from ..records import layout, records
 from .checksum import PAYLOAD_SUM_BITS
@@ -30,6 +30,8 @@ class Encode(wiring.Component):
         A message of the host's may be taken now.
     begin
         The session goes on with these numbers.
+    naming, ready
+        As of ``Ouch``.
     header
         What a TCP header says now.
     accepted, coming
@@ -52,8 +54,8 @@ class Encode(wiring.Component):
         self.octets = self._ouch.octets
         super().__init__({
             "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
-            "begin": In(BEGIN), "header": In(Header), "accepted": Out(1), "coming": Out(1),
-            "orders": Out(records(ORDER)),
+            "begin": In(BEGIN), "naming": In(NAMING), "header": In(Header), "ready": Out(1), "accepted": Out(1),
+            "coming": Out(1), "orders": Out(records(ORDER)),
             "payload": Out(8 * self.octets),
             "sums": Out(stream.Signature(PAYLOAD_SUM_BITS, always_ready=True)), "next_sequence": Out(32),
             "next_msg_seq_num": Out(32),
@@ -70,7 +72,8 @@ class Encode(wiring.Component):
             asked.eq(self.admin.valid & self.admin.ready),
             self.accepted.eq(approved | asked), self.coming.eq(self.accepted),
             ouch.decision.eq(decision), ouch.admin.eq(self.admin.payload), ouch.is_admin.eq(~self.decisions.valid),
-            self.payload.eq(ouch.payload),
+            ouch.naming.valid.eq(self.naming.valid), ouch.naming.payload.eq(self.naming.payload),
+            self.ready.eq(ouch.ready), self.payload.eq(ouch.payload),
             self.sums.valid.eq(delay(m, self.orders.valid, self.SUM, name="sum_valid", reset=True)),
             self.sums.payload.eq(ouch.sum),
             self.next_sequence.eq(sequence),

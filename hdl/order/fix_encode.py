@@ -1,7 +1,7 @@
 """Approved decisions as FIX 4.4 messages, numbered: all that is to be known before the first octet leaves."""
 
 from amaranth import *
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec import fix
@@ -9,7 +9,8 @@ from spec.config import Design
 from spec.records import ADMIN, DECISION, ORDER
 
 from ..arithmetic import table
-from ..link import BEGIN, Header
+from ..link import BEGIN, NAMING, Header
+from ..memory import SweptMemory
 from ..pipeline import delay
 from ..records import layout, records
 from ..time import Time
@@ -23,6 +24,7 @@ _ZERO = ord("0")
 _PARITY = ("body", "sequence", "symbol", "quantity", "dollars")  #: an odd length of these shifts what is behind them
 _SUM_BITS = 14  #: octets of half a message
 _NAME_SUM_BITS = 10  #: octets of half a symbol
+_NAME = data.StructLayout({"octets": 64, "length": 4, "even": _NAME_SUM_BITS, "odd": _NAME_SUM_BITS})
 
 
 class Text(data.Struct):
@@ -83,6 +85,10 @@ class FixEncode(wiring.Component):
         Of the core. A message tells that of ``JUDGED`` cycles before it is taken: the decision's.
     begin
         The session goes on with these numbers.
+    naming
+        Of the host; seen by decisions from the second cycle after it.
+    ready
+        The symbols' memory is swept, as many cycles after reset as there are. No decision before.
     header
         What a TCP header says now; read in the cycle before the record.
     accepted
@@ -108,7 +114,8 @@ class FixEncode(wiring.Component):
         self.octets = max(message.longest for message in self._messages)
         super().__init__({
             "decisions": In(records(DECISION)), "admin": In(stream.Signature(layout(ADMIN))), "admitted": In(1),
-            "time": In(Time), "begin": In(BEGIN), "header": In(Header), "accepted": Out(1), "coming": Out(1),
+            "time": In(Time), "begin": In(BEGIN), "naming": In(NAMING), "header": In(Header), "ready": Out(1),
+            "accepted": Out(1), "coming": Out(1),
             "orders": Out(records(ORDER)), "texts": Out(stream.Signature(Text, always_ready=True)),
             "checksums": Out(stream.Signature(4 * CHECKSUM, always_ready=True)),
             "sums": Out(stream.Signature(PAYLOAD_SUM_BITS, always_ready=True)), "next_sequence": Out(32),
@@ -176,16 +183,18 @@ class FixEncode(wiring.Component):
     def _take(self, m, number) -> dict:
         """Cycle 0."""
         decision, admin = self.decisions.payload, self.admin.payload
-        rows = []
-        for symbol in self._design.symbols:
+        rows = {}
+        for i, symbol in enumerate(self._design.symbols):
             stock = symbol.stock.encode()
-            rows.append({"octets": int.from_bytes(stock, "little"), "length": len(stock), "even": sum(stock[::2]),
-                         "odd": sum(stock[1::2])})
-        m.submodules.symbols = symbols = memory.Memory(
-            shape=data.StructLayout({"octets": 64, "length": 4, "even": _NAME_SUM_BITS, "odd": _NAME_SUM_BITS}),
-            depth=max(2, len(rows)), init=rows)
-        symbol = symbols.read_port()
-        m.d.comb += symbol.addr.eq(decision.symbol)
+            rows[i] = _NAME.const({"octets": int.from_bytes(stock, "little"), "length": len(stock),
+                                   "even": sum(stock[::2]), "odd": sum(stock[1::2])}).as_value().value
+        m.submodules.symbols = symbols = SweptMemory(shape=_NAME, depth=len(rows), rows=rows)
+        names, named = _reg(m, self.naming.valid, "names"), _reg(m, self.naming.payload.symbol, "named_symbol")
+        m.d.comb += [
+            symbols.read_address[0].eq(decision.symbol), self.ready.eq(symbols.ready),
+            symbols.write_enable.eq(names), symbols.write_address.eq(named[: len(symbols.write_address)]),
+            Value.cast(symbols.write_data).eq(_reg(m, _name(self.naming.payload.stock), "named")),
+        ]
         time = delay(m, self.time.digits, self.JUDGED, name="time")
         side = Mux(decision.side, Mux(decision.short, int(fix.SIDES["short"]), int(fix.SIDES["sell"])),
                    int(fix.SIDES["buy"]))
@@ -196,7 +205,8 @@ class FixEncode(wiring.Component):
             "quantity_above": Cat(decision.quantity >= 10**k for k in range(1, DIGITS)),
             "dollars_above": Cat(decision.price >= 10 ** (CENTS + k) for k in range(1, DOLLARS)),
         }
-        return {name: _reg(m, value, f"{name}_1") for name, value in taken.items()} | {"symbol": symbol.data}
+        return {name: _reg(m, value, f"{name}_1") for name, value in taken.items()} | {
+            "symbol": symbols.read_data[0]}
 
     def _count_digits(self, m, c1) -> dict:
         """Cycle 1: lengths of all that differs, zero of what a message does not have. A session message's text counts
@@ -389,6 +399,15 @@ def _reg(m: Module, value, name: str) -> Signal:
     held = Signal(value.shape(), name=name, reset_less=True)
     m.d.sync += held.eq(value)
     return held
+
+
+def _name(stock: Value) -> Value:
+    """``_NAME`` of a stock with spaces at its end."""
+    octets = [stock.word_select(i, 8) for i in range(8)]
+    there = [octet != ord(" ") for octet in octets]
+    octets = [Mux(one, octet, 0) for one, octet in zip(there, octets, strict=True)]
+    parts = (Cat(octets), 64), (sum(there), 4), (sum(octets[::2]), _NAME_SUM_BITS), (sum(octets[1::2]), _NAME_SUM_BITS)
+    return Cat(Cat(value, C(0, bits))[:bits] for value, bits in parts)
 
 
 def _count(above: Value) -> Value:

@@ -1,13 +1,16 @@
 """OUCH 5.0 messages in SoupBinTCP packets (SoupBinTCP 3.00, section 2.3), octet by octet."""
 
 from amaranth import *
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from spec import ouch, soupbintcp, wire
 from spec.config import Design
 from spec.records import ADMIN, DECISION, Action
 
+from ..link import NAMING
+from ..memory import SweptMemory
+from ..pipeline import delay
 from ..records import layout
 from ..wire import to_octets
 from .checksum import PAYLOAD_SUM_BITS, add, ones_complement_sum
@@ -43,6 +46,10 @@ class Ouch(wiring.Component):
     -------
     decision, admin, is_admin
         Taken in every cycle; ``is_admin`` says which of the two counts.
+    naming
+        Of the host; seen by decisions from the second cycle after it.
+    ready
+        The memory is swept, as many cycles after reset as there are symbols. No decision before.
     length
         Octets, in the same cycle.
     payload
@@ -68,21 +75,28 @@ class Ouch(wiring.Component):
         }
         self.octets = max(map(len, self._constant.values()))
         super().__init__({
-            "decision": In(layout(DECISION)), "admin": In(layout(ADMIN)), "is_admin": In(1), "length": Out(16),
-            "payload": Out(8 * self.octets), "sum": Out(PAYLOAD_SUM_BITS),
+            "decision": In(layout(DECISION)), "admin": In(layout(ADMIN)), "is_admin": In(1), "naming": In(NAMING),
+            "ready": Out(1), "length": Out(16), "payload": Out(8 * self.octets), "sum": Out(PAYLOAD_SUM_BITS),
         })
 
     def elaborate(self, platform):
         m = Module()
         decision, prefix = self.decision, len(self._design.order.cl_ord_id_prefix)
         # Read in the cycle of the decision, so that the name stands beside the registers.
-        at = _PACKET + ouch.CLIENT["O"]["symbol"].offset
-        stocks = [{"octets": int.from_bytes(symbol.stock_octets, "little"),
-                   "sum": ones_complement_sum(bytes(at % 2) + symbol.stock_octets)} for symbol in self._design.symbols]
-        m.submodules.stocks = rom = memory.Memory(shape=data.StructLayout({"octets": 64, "sum": 16}),
-                                                  depth=max(2, len(stocks)), init=stocks)
-        stock = rom.read_port()
-        m.d.comb += stock.addr.eq(decision.symbol)
+        at, row = _PACKET + ouch.CLIENT["O"]["symbol"].offset, data.StructLayout({"octets": 64, "sum": 16})
+        configured = {i: row.const({"octets": int.from_bytes(symbol.stock_octets, "little"),
+                                    "sum": ones_complement_sum(bytes(at % 2) + symbol.stock_octets)}).as_value().value
+                      for i, symbol in enumerate(self._design.symbols)}
+        m.submodules.stocks = stocks = SweptMemory(shape=row, depth=len(configured), rows=configured)
+        stock, named = stocks.read_data[0], self.naming.payload
+        m.d.comb += [
+            stocks.read_address[0].eq(decision.symbol), self.ready.eq(stocks.ready),
+            *(to.eq(delay(m, value, 1, name=name, reset=name == "names")) for name, to, value in (
+                ("names", stocks.write_enable, self.naming.valid),
+                ("named_symbol", stocks.write_address, named.symbol[: len(stocks.write_address)]),
+                ("named_stock", stocks.write_data.octets, named.stock))),
+            stocks.write_data.sum.eq(self._stock_sum(m, named.stock, odd=at % 2)),
+        ]
 
         held, kind, action = Signal(layout(DECISION)), Signal(8), Signal(3)  # action: one-hot
         letters = Signal(8)  # hexadecimal digits of the UserRefNum that are, the highest first
@@ -97,7 +111,7 @@ class Ouch(wiring.Component):
             "original_user_ref_num": to_octets(held.target, 4),
             "side": Mux(held.side, Mux(held.short, C(ord("T"), 8), C(ord("S"), 8)), C(ord("B"), 8)),
             "quantity": to_octets(held.quantity, 4),
-            "symbol": stock.data.octets,
+            "symbol": stock.octets,
             "price": to_octets(held.price, 8),
             "cl_ord_id": Cat(C(0, 8 * prefix),
                              *map(hexadecimal, nibbles, letters)),
@@ -108,7 +122,7 @@ class Ouch(wiring.Component):
             if each is Action.CANCEL:
                 fields = {"user_ref_num": values["original_user_ref_num"]}
             octets = octets | Mux(action[each.value], self._filled(each, ouch.CLIENT[code], fields), 0)
-        self._add_up(m, held, kind, action, values["side"], stock.data.sum, nibbles, letters)
+        self._add_up(m, held, kind, action, values["side"], stock.sum, nibbles, letters)
         admin = Cat(C(0, 8), C(1, 8), kind)  # no message: length 1
         m.d.comb += [
             self.payload.eq(Mux(action.any(), octets, admin)),
@@ -116,6 +130,17 @@ class Ouch(wiring.Component):
                 C(len(self._constant[each]), 16) for each in (*Action, Action.CANCEL))[decision.action])),
         ]
         return m
+
+    @staticmethod
+    def _stock_sum(m, stock, *, odd: int) -> Value:
+        """One cycle later, the one's complement sum of a stock that begins at an odd place, or not."""
+        octets = [C(0, 8)] * odd + [stock.word_select(i, 8) for i in range(8)] + [C(0, 8)] * odd
+        words = [Cat(low, high) for high, low in zip(octets[::2], octets[1::2], strict=True)]
+        total = add(m, words, "stock")
+        held = Signal.like(total)
+        m.d.sync += held.eq(total)
+        once = (held[:16] + held[16:])[:17]
+        return (once[:16] + once[16])[:16]
 
     def _add_up(self, m, held, kind, action, side, stock_sum, nibbles, letters) -> None:
         """The sum, field by field: what stands at an odd place has the octets of its words exchanged."""

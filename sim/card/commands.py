@@ -68,6 +68,8 @@ def host(
                                       "one.")] = "sim:build/card",
     xclbin: Annotated[Path | None, typer.Option("--xclbin", metavar="FILE", help="For xrt:.")] = None,
     design: Annotated[str, DESIGN] = "small",
+    names: Annotated[Path | None, typer.Option("--names", metavar="FILE", help="What the day's symbols are: CSV with "
+                                               "symbol,stock,locate.")] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0, help="How long; until Ctrl-C without it.")]
     = None,
     table: Annotated[bool, typer.Option("--table/--no-table", help="Show a live table.")] = True,
@@ -85,14 +87,16 @@ def host(
     """
     from contextlib import ExitStack
 
+    from . import names as names_of
     from .host import Host
     from .program import MetricsServer, Program, until
 
     stopped, chosen = _stopped(), load(design)
+    day = names_of.read(names, chosen) if names else ()
     with ExitStack() as stack:
         opened = _open(card, xclbin)
         stack.callback(opened.close)
-        program = Program(Host(opened), chosen, say=lambda line: output.print(line))
+        program = Program(Host(opened), chosen, names=day, say=lambda line: output.print(line))
         try:
             program.start()
             if metrics is not None:

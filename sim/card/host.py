@@ -3,11 +3,11 @@
 The same over a real card (``xrt``) and a simulated one: whatever reads and writes registers and gives memory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sim.engine.boundary import Stream
 from spec.config import Design
-from spec.records import Record
+from spec.record import Record
 from spec.registers import ID, VERSION, Control, CoreControl, Pulse, Status
 from spec.rings import RINGS, SLOT_OCTETS
 
@@ -63,10 +63,14 @@ class Host:
 
     def _until(self, bits: Status, to: Status | None = None) -> None:
         wanted = bits if to is None else to
+        self.until(f"the status {wanted!r}", lambda: self.registers.status & bits == wanted)
+
+    def until(self, what: str, condition: Callable[[], bool]) -> None:
+        """Wait for it. Raises ``CardError`` if it does not come."""
         for _ in range(_POLLS):
-            if self.registers.status & bits == wanted:
+            if condition():
                 return
-        raise CardError(f"the card's status did not become {wanted!r}, it is {Status(self.registers.status)!r}")
+        raise CardError(f"the card has not {what}")
 
     def pulse(self, pulses: Pulse) -> None:
         """Let pulses act, after the one before."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from spec import records, registers, rings
 from spec.config import LOTS, ConfigError, Design, load, preset
 from spec.counters import COUNTERS
-from spec.records import Record
+from spec.record import Record
 from spec.registers import REGISTERS, Access, Register
 
 #: Title and first address of each group of the page.

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,10 +12,11 @@ from rich.table import Table
 from spec.config import Design
 from spec.counters import COUNTERS
 from spec.limits import parameters, session_limit, symbol_limit
-from spec.records import PARAMETERS, SESSION_LIMIT, SYMBOL_LIMIT, Cause
+from spec.records import GIVEN_SYMBOL, PARAMETERS, SESSION_LIMIT, SYMBOL_LIMIT, Cause
 from spec.registers import Pulse, Status
 from spec.rings import CLOCK, RINGS
 
+from . import CardError
 from .host import Host
 from .products import prometheus_name
 
@@ -38,19 +39,24 @@ class Program:
     ----------
     design : Design
         What the card must hold; its limits and parameters are written.
+    names
+        ``GivenSymbol`` records: what the day's symbols are, if not the design's.
     say
         Called with a line for people.
     """
 
-    def __init__(self, host: Host, design: Design, *, say: Callable[[str], None] = print):
-        self.host, self._design, self._say = host, design, say
+    def __init__(self, host: Host, design: Design, *, names: Sequence = (), say: Callable[[str], None] = print):
+        self.host, self._design, self._names, self._say = host, design, names, say
         self.records: Counter[str] = Counter()
         self.counters: dict[str, dict[str, int]] = {}
         self._rates: dict[str, float] = {}
         self._looked = 0.0
 
     def start(self, ns: int | None = None) -> None:
-        """Start the core with the kill switch engaged, set clocks, limits and parameters, and release it."""
+        """Start the core with the kill switch engaged, set clocks, symbols, limits and parameters, and release it.
+
+        Raises ``CardError`` if the card refuses a symbol.
+        """
         host, registers = self.host, self.host.registers
         host.check(self._design)
         host.kill()
@@ -60,11 +66,21 @@ class Program:
         registers.ptp_set_seconds, registers.ptp_set_nanoseconds = divmod(now, _NS)
         registers.ptp_set_fraction = 0
         host.pulse(Pulse.PTP_SET)
+        if self._names:
+            self._name_symbols()
         host.send(SYMBOL_LIMIT, [symbol_limit(self._design, i) for i in range(len(self._design.symbols))])
         host.send(SESSION_LIMIT, [session_limit(self._design)])
         host.send(PARAMETERS, [parameters(self._design)])
         host.release()
         self._say(f"the core runs: {len(self._design.symbols)} symbols, kill switch released")
+
+    def _name_symbols(self) -> None:
+        host, registers = self.host, self.host.registers
+        host.send(GIVEN_SYMBOL, self._names)
+        host.until("named all symbols", lambda: registers.book_symbols_set + registers.book_symbols_refused
+                   >= len(self._names))
+        if refused := registers.book_symbols_refused:
+            raise CardError(f"{refused} symbols were refused: a message came before them")
 
     def poll(self) -> int:
         """Read the rings; look at the counters now and then. Returns how many records came."""

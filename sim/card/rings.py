@@ -6,7 +6,7 @@ import numpy as np
 
 from sim.engine.boundary import Stream
 from sim.engine.unpack import words_of
-from spec.records import Record
+from spec.record import Record
 from spec.rings import COMMAND_SLOT, COMMANDS, PAYLOAD_OCTETS, RINGS, SLOT, SLOT_OCTETS
 
 from . import CardError

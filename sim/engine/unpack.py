@@ -5,7 +5,7 @@ from itertools import chain
 
 import numpy as np
 
-from spec.records import Field, Record
+from spec.record import Field, Record
 
 WORD = 64
 

@@ -25,7 +25,7 @@ _DAY_NS = 86_400_000_000_000
 #: Counters of what goes well; all others count what was dropped, refused or flagged.
 NORMAL = {
     "feed": {"frames", "datagrams", "messages", "heartbeats", "end_of_session"},
-    "book": {"updates", "filtered", "loads", "vouched", "windows", "depths"},
+    "book": {"updates", "filtered", "loads", "symbols_set", "vouched", "windows", "depths"},
     "indicators": {"samples", "prints", "breaks"},
     "strategy": {"intents", "suppressed_cooldown", "requests", "parameters_set"},
     "risk": {"approved", "accepted", "replaced", "executed", "canceled", "limits_set"},

@@ -12,7 +12,8 @@ from .monitors import Seen
 
 STREAMS = tuple(record.stream for record in RECORDS)
 #: Of which a run may have none: what happens between messages, or when the host does something.
-RARE = (*book_events.STREAMS, "parameters_set", "symbol_limits_set", "session_limits_set", "kills", "sessions")
+RARE = (*book_events.STREAMS, "symbols_set", "parameters_set", "symbol_limits_set", "session_limits_set", "kills",
+        "sessions")
 
 
 class Mismatch(AssertionError):

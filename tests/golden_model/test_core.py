@@ -30,6 +30,7 @@ from spec.records import (
     RECORDS,
     SESSION_LIMIT_SET,
     SYMBOL_LIMIT_SET,
+    SYMBOL_SET,
     WINDOW,
     Cause,
     Refusal,
@@ -138,6 +139,37 @@ def test_a_moment_that_cannot_be_is_refused(moment, complaint):
     core.moments.append(moment)
     with pytest.raises((ValueError, AttributeError), match=complaint):
         core.settle()
+
+
+def named(symbol, stock, locate, *, message=0, refused=0):
+    return SYMBOL_SET.tuple(message, symbol, int.from_bytes(stock.encode().ljust(8), "little"), locate, refused)
+
+
+def test_what_the_host_names_takes_the_place_of_the_configuration_and_the_directory():
+    core = Core(DESIGN)
+    names = [named(0, "TSLA", 9), named(0, "GM", 6), named(1, "GM", 0), named(1, "G M", 6), named(4, "GM", 6),
+             named(1, "GM", DESIGN.book.locates)]
+    core.symbols.extend(names)
+    there = [itch_message("R", 9, stock="TSLA"), itch_message("H", 9, state="T"),
+             *(message[:1] + (9).to_bytes(2, "big") + message[3:] for message in LEAN)]
+    step = core.frame(datagram(*OPEN, *there))
+    assert step.symbols_set == [names[0], *(name._replace(refused=1) for name in names[1:])]
+    assert [update.symbol for update in step.updates] == [0] * 6 and core.counters["book"]["filtered"] == 2
+    assert (core.counters["book"]["symbols_set"], core.counters["book"]["symbols_refused"]) == (1, 5)
+    (frame,) = step.frames
+    assert b"TSLA    " in frame and b"AAPL" not in frame
+
+
+def test_it_is_too_late_to_name_a_symbol_once_there_was_a_message():
+    core = Core(DESIGN)
+    core.frame(datagram(*OPEN))
+    core.symbols.append(named(0, "TSLA", 9, message=3, refused=1))
+    assert core.settle().symbols_set == [named(0, "TSLA", 9, message=3, refused=1)]
+    for message in (0, 3):
+        core.symbols.append(named(0, "TSLA", 9, message=message))
+        with pytest.raises(Impossible, match="too late to name a symbol") as error:
+            core.settle()
+        assert error.value.stage == "book"
 
 
 def test_parameters_take_effect_after_the_update_that_they_name():

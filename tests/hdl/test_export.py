@@ -69,7 +69,7 @@ READY = {"ready": ("output", 1)}
 HOST = {record.stream: stream_ports(record.stream, "input", record.bits) for record in REQUESTS}
 RX_PORTS, TX_PORTS = axi_ports("rx", "input", "output"), axi_ports("tx", "output", "input")
 TIME = inputs(time=_width(Time))
-SENT, BEGIN = _width(link.Sent), _width(link.Begin)
+SENT, BEGIN, NAMING = _width(link.Sent), _width(link.Begin), _width(link.Naming)
 
 
 def _outputs(*names: str) -> dict:
@@ -80,7 +80,8 @@ EXPECTED = {
     "feed": CLOCK | RX_PORTS | inputs(enabled=1) | _outputs("messages") | outputs(ahead=_width(Ahead), heard=1)
     | counter_port("feed"),
     "book": CLOCK | inputs(ahead=_width(Ahead)) | record_ports("messages", "input") | HOST["snapshot"]
-    | _outputs("updates", "windows", "depths", "loads") | READY | counter_port("book"),
+    | HOST["symbols"] | inputs(requested=1) | stream_ports("naming", "output", NAMING, ready=False)
+    | _outputs("updates", "windows", "depths", "loads", "symbols_set") | READY | counter_port("book"),
     "indicators": CLOCK | record_ports("updates", "input") | _outputs("indicators", "vwaps") | READY
     | counter_port("indicators"),
     "strategy": CLOCK | record_ports("updates", "input") | record_ports("indicators", "input")
@@ -95,7 +96,8 @@ EXPECTED = {
     "order": CLOCK | record_ports("decisions", "input") | HOST["admin"] | TIME | inputs(header=_width(link.Header))
     | stream_ports("begin", "input", BEGIN, ready=False) | stream_ports("service", "input", _width(link.Service))
     | stream_ports("again", "input", 64) | stream_ports("sent", "output", SENT, ready=False) | _outputs("orders")
-    | TX_PORTS | outputs(queue_full=1, idle=1, next_sequence=32, next_msg_seq_num=32) | counter_port("order"),
+    | stream_ports("naming", "input", NAMING, ready=False)
+    | TX_PORTS | READY | outputs(queue_full=1, idle=1, next_sequence=32, next_msg_seq_num=32) | counter_port("order"),
     "session": CLOCK | RX_PORTS | HOST["handovers"] | stream_ports("host_admin", "input", ADMIN.bits) | TIME
     | stream_ports("admin", "output", ADMIN.bits) | stream_ports("sent", "input", SENT, ready=False)
     | inputs(handback=1, next_sequence=32, next_msg_seq_num=32, idle=1, seen=_width(link.Seen))

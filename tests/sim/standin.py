@@ -33,7 +33,7 @@ QUEUE = 64
 WINDOW = 16_000  #: both bounds of every window: lawful with either tick, and empty
 #: What an E makes: stream -> the field that has the price, or as much of it as it holds.
 MOMENTS = {"symbol_limits_set": "max_gross", "session_limits_set": "max_loss", "kills": "causes",
-           "positions": "position", "sessions": "ts_recent", "parameters_set": "max_spread"}
+           "positions": "position", "sessions": "ts_recent", "parameters_set": "max_spread", "symbols_set": "locate"}
 DIRECTORY = Path("build/native")
 
 
@@ -224,7 +224,8 @@ class Model:
 
     def __init__(self, wrong=None):
         self.counters = _zero_counters()
-        self.events, self.parameters, self.requests, self.moments, self.sent, self.admin = (deque() for _ in range(6))
+        self.events, self.symbols, self.parameters, self.requests, self.moments, self.sent, self.admin = (
+            deque() for _ in range(7))
         self.conditions = {}  # it knows all of this without being told
         self.wrong = wrong or {}
         self.number = self.updates = self.notional = self.position = self.reference = 0
@@ -234,6 +235,7 @@ class Model:
         made = record.tuple(**blank | values)
         self.events.clear()
         self.moments.clear()
+        self.symbols.clear()
         self.parameters.clear()
         twist = self.wrong.get((record.stream, values["message"]), {})
         if twist is not None:

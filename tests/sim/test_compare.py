@@ -60,7 +60,8 @@ def test_equal_is_zero_differences_and_everything_was_compared(hardware, clean):
 
 @pytest.mark.parametrize(("stream", "stage", "field"), [
     ("messages", "feed", "sequence"), ("updates", "book", "bid_price"), ("windows", "book", "low"),
-    ("depths", "book", "price_4"), ("loads", "book", "reference"), ("indicators", "indicators", "notional"),
+    ("depths", "book", "price_4"), ("loads", "book", "reference"), ("symbols_set", "book", "locate"),
+    ("indicators", "indicators", "notional"),
     ("vwaps", "indicators", "vwap"), ("parameters_set", "strategy", "max_spread"), ("intents", "strategy", "quantity"),
     ("decisions", "risk", "exposure_short"),
     ("symbol_limits_set", "risk", "max_gross"), ("session_limits_set", "risk", "max_loss"), ("kills", "risk", "causes"),

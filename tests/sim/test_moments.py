@@ -16,6 +16,7 @@ from spec.records import (
     POSITION,
     SESSION_LIMIT_SET,
     SESSION_STATE,
+    SYMBOL_SET,
     Refusal,
 )
 
@@ -26,7 +27,8 @@ def _record(record, **values):
 
 @pytest.fixture
 def core():
-    return SimpleNamespace(moments=deque(), conditions={}, parameters=deque(), requests=deque(), sent=deque())
+    return SimpleNamespace(conditions={}, **{name: deque() for name in (
+        "moments", "symbols", "parameters", "requests", "sent")})
 
 
 def _seen(**streams):
@@ -51,10 +53,11 @@ def test_only_what_the_host_wants_is_a_request_and_every_order_is_told(core):
     assert list(core.requests) == [host] and list(core.sent) == [order] and not core.moments
 
 
-def test_parameters_are_told_as_they_come(core):
+def test_names_and_parameters_are_told_as_they_come(core):
     first, second = _record(PARAMETERS_SET, message=5, quantity=1), _record(PARAMETERS_SET, message=5, quantity=2)
-    moments.tell(core, _seen(parameters_set=([3, 4], [first, second])))
-    assert list(core.parameters) == [first, second] and not core.moments
+    named = _record(SYMBOL_SET, symbol=1)
+    moments.tell(core, _seen(parameters_set=([3, 4], [first, second]), symbols_set=([2], [named])))
+    assert list(core.parameters) == [first, second] and list(core.symbols) == [named] and not core.moments
 
 
 def test_conditions_are_kept_by_decision(core):

@@ -40,6 +40,18 @@ void each_line(const std::string& path, const std::function<void(const std::stri
     if (file.bad() || !file.eof()) throw ConfigError(path + ": cannot be read: expected a text file");
 }
 
+// The same for lines after a header.
+void each_row(const std::string& path, const std::string& columns,
+              const std::function<void(const std::string&, const std::string&)>& take) {
+    bool headed = false;
+    each_line(path, [&](const std::string& line, const std::string& where) {
+        if (headed) take(line, where);
+        else if (line != columns) throw ConfigError(where + ": expected the header " + columns);
+        headed = true;
+    });
+    if (!headed) throw ConfigError(path + ": empty; expected the header " + columns);
+}
+
 uint64_t number(const std::string& text, const std::string& where, const std::string& what) {
     std::string digits;
     bool good = !text.empty() && text.front() != '_' && text.back() != '_';
@@ -260,17 +272,47 @@ Record read_handover(const std::vector<std::string>& sources) {
     return record;
 }
 
+std::vector<Record> read_names(const std::string& path, Symbols& symbols) {
+    std::vector<Record> records;
+    std::set<std::string> stocks;
+    std::set<uint64_t> locates;
+    std::set<uint32_t> named;
+    each_row(path, "symbol,stock,locate", [&](const std::string& line, const std::string& where) {
+        const auto row = cells(line);
+        if (row.size() != 3) throw ConfigError(where + ": \"" + line + "\": expected symbol,stock,locate");
+        const uint32_t symbol = symbols.index(row[0], where);
+        const std::string& stock = row[1];
+        if (stock.empty() || stock.size() > 8 ||
+            std::any_of(stock.begin(), stock.end(), [](char c) { return c < 0x21 || c > 0x7e; }))
+            throw ConfigError(where + ": stock " + stock + ": expected one to eight visible ASCII characters");
+        const uint64_t locate = number_of({row[2], where}, "locate", 16);
+        if (!locate) throw ConfigError(where + ": locate = 0: expected from 1 to 65535");
+        if (!named.insert(symbol).second || !stocks.insert(stock).second || !locates.insert(locate).second)
+            throw ConfigError(where + ": \"" + line + "\": a second time; expected each symbol, stock and locate once");
+        Record record(Command::symbols);
+        uint64_t octets = 0;
+        for (size_t i = 0; i < 8; ++i)
+            octets |= uint64_t(static_cast<unsigned char>(i < stock.size() ? stock[i] : ' ')) << 8 * i;
+        record.set("symbol", symbol);
+        record.set("stock", octets);
+        record.set("locate", locate);
+        records.push_back(record);
+    });
+    if (records.empty()) throw ConfigError(path + ": no symbols; expected symbol,stock,locate");
+    symbols.names.assign(symbols.count, "");
+    for (const Record& record : records) {
+        std::string& name = symbols.names[record["symbol"]];
+        for (uint64_t octets = record["stock"]; octets && (octets & 0xff) != ' '; octets >>= 8)
+            name += static_cast<char>(octets & 0xff);
+    }
+    return records;
+}
+
 std::vector<Record> read_snapshot(const std::string& path, const Symbols& symbols) {
     const std::string columns = "symbol,side,reference,price,shares";
     std::vector<Record> records;
     std::set<uint32_t> vouched;
-    bool headed = false;
-    each_line(path, [&](const std::string& line, const std::string& where) {
-        if (!headed) {
-            if (line != columns) throw ConfigError(where + ": expected the header " + columns);
-            headed = true;
-            return;
-        }
+    each_row(path, columns, [&](const std::string& line, const std::string& where) {
         const auto row = cells(line);
         Record record(Command::snapshot);
         const uint32_t symbol = symbols.index(row[0], where);
@@ -290,7 +332,6 @@ std::vector<Record> read_snapshot(const std::string& path, const Symbols& symbol
         }
         records.push_back(record);
     });
-    if (!headed) throw ConfigError(path + ": empty; expected the header " + columns);
     return records;
 }
 

@@ -30,6 +30,10 @@ Symbols read_symbols(const std::string& path);
 // section names all that its record has, as spec.config does: `rate_burst` in tokens. The symbols' come last.
 std::vector<Record> read_limits(const std::string& path, const Symbols& symbols);
 
+// CSV with the columns symbol,stock,locate: what the day's symbols are, as GivenSymbol. From then on `symbols` knows them
+// by their stocks; those that are not there have no market.
+std::vector<Record> read_names(const std::string& path, Symbols& symbols);
+
 // Numbers of the open order session: each a file of `key = value`, or "key=value,key=value"; later ones win, and all
 // keys must be there.
 Record read_handover(const std::vector<std::string>& sources);

@@ -52,6 +52,7 @@ void Host::prepare() {
                               std::to_string(count));
     }
     symbols_.count = count;
+    if (!options_.names.empty()) names_ = read_names(options_.names, symbols_);
     if (!options_.limits.empty()) limits_ = read_limits(options_.limits, symbols_);
     if (!options_.snapshot.empty()) snapshot_ = read_snapshot(options_.snapshot, symbols_);
     if (!options_.handover.empty()) handover_ = read_handover(options_.handover);
@@ -101,6 +102,16 @@ void Host::start() {
         return now & status::READY;
     });
     set_clock();
+    if (!names_.empty()) {
+        load(names_, "names");
+        waiter_.until("symbols named", SHORT_LIMIT, [this] {
+            return card_.read_wide(address::book_symbols_set) + card_.read_wide(address::book_symbols_refused) >=
+                   names_.size();
+        });
+        if (const uint64_t refused = card_.read_wide(address::book_symbols_refused))
+            throw CardError(std::to_string(refused) + " symbols were refused: a locate beyond the card's table, or "
+                            "there was a message already (join the feed after the start)");
+    }
     if (!limits_.empty()) {
         // The ring says that they were taken out of it, the counters that risk and strategy have them.
         const auto taken = [this] {

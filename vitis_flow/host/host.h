@@ -79,7 +79,7 @@ private:
     Waiter waiter_;    // throws Interrupted
     Waiter patient_;   // while stopping: does not
     Symbols symbols_;
-    std::vector<Record> limits_, snapshot_;
+    std::vector<Record> names_, limits_, snapshot_;
     std::optional<Record> handover_;
     std::unique_ptr<Buffer> records_, command_memory_;
     std::vector<RingReader> rings_;

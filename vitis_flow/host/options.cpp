@@ -18,6 +18,7 @@ Starts a Tickwire card, reads its records, and stops it. Ctrl-C or SIGTERM engag
   --card CARD         xrt:INDEX, a card behind XRT; sim:PATH, a simulated one at a Unix socket
   --xclbin FILE       what xrt:INDEX is loaded with
   --symbols FILE      symbols.txt of the design; names may then be used, and the card must have this design
+  --names FILE        what the day's symbols are, CSV; the feed comes after
   --limits FILE       limits of session and symbols, parameters of the strategy
   --handover SOURCE   numbers of the open order session: a file, or key=value,key=value; may be repeated
   --handback FILE     where its numbers go when it is handed back
@@ -83,10 +84,11 @@ uint32_t ring_mask(const char* text) {
 
 Options parse_options(int count, char** arguments) {
     Options options;
-    enum { CARD = 1, XCLBIN, SYMBOLS, LIMITS, HANDOVER, HANDBACK, SNAPSHOT, DUMP, RINGS_, RING_LOG2, COMMAND_LOG2,
+    enum { CARD = 1, XCLBIN, SYMBOLS, NAMES, LIMITS, HANDOVER, HANDBACK, SNAPSHOT, DUMP, RINGS_, RING_LOG2, COMMAND_LOG2,
            CLOCK, NO_HOLD, METRICS, TABLE, SECONDS, UNTIL_IDLE, IDLE_SECONDS, PATIENCE, STOP, HELP };
     static const option known[] = {
         {"card", 1, nullptr, CARD}, {"xclbin", 1, nullptr, XCLBIN}, {"symbols", 1, nullptr, SYMBOLS},
+        {"names", 1, nullptr, NAMES},
         {"limits", 1, nullptr, LIMITS}, {"handover", 1, nullptr, HANDOVER}, {"handback", 1, nullptr, HANDBACK},
         {"snapshot", 1, nullptr, SNAPSHOT}, {"dump", 1, nullptr, DUMP}, {"rings", 1, nullptr, RINGS_},
         {"ring-log2", 1, nullptr, RING_LOG2}, {"command-log2", 1, nullptr, COMMAND_LOG2},
@@ -102,6 +104,7 @@ Options parse_options(int count, char** arguments) {
         case CARD: options.card = optarg; break;
         case XCLBIN: options.xclbin = optarg; break;
         case SYMBOLS: options.symbols = optarg; break;
+        case NAMES: options.names = optarg; break;
         case LIMITS: options.limits = optarg; break;
         case HANDOVER: options.handover.emplace_back(optarg); break;
         case HANDBACK: options.handback = optarg; break;

@@ -12,7 +12,7 @@ namespace tickwire {
 struct Options {
     std::string card;      // xrt:INDEX or sim:PATH
     std::string xclbin;
-    std::string symbols, limits, snapshot, handback, dump;  // paths, "" = none
+    std::string symbols, names, limits, snapshot, handback, dump;  // paths, "" = none
     std::vector<std::string> handover;                      // files, or key=value,key=value
     uint32_t rings = ~0u;                                   // bit i: ring i is written
     unsigned ring_log2 = 12, command_log2 = 10;

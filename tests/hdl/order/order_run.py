@@ -8,7 +8,7 @@ from amaranth.sim import Simulator
 from golden_model.order import Header
 from hdl.order import FixEncode, Order
 from spec.config import Design, preset
-from spec.records import ADMIN, DECISION, ORDER
+from spec.records import ADMIN, DECISION, GIVEN_SYMBOL, ORDER
 
 NOW = 1_767_225_599_123_456_789  #: 2025-12-31 23:59:59.123
 MS = 1_000_000
@@ -46,12 +46,12 @@ class Frame(NamedTuple):
 
 
 class Run:
-    """What the stage did with ``decisions`` (by cycle), ``admin`` (one after another, from a cycle on) and ``begin``
-    (by cycle) while ``ready(cycle)`` held. The clock shows ``NOW`` and a ms for each cycle, but a
-    decision's time when that was judged."""
+    """What the stage did with ``decisions`` (by cycle), ``admin`` (one after another, from a cycle on), ``begin`` and
+    ``naming`` (by cycle) while ``ready(cycle)`` held, from the first cycle in which it is ready. The clock shows
+    ``NOW`` and a ms for each cycle, but a decision's time when that was judged."""
 
     def __init__(self, decisions: dict, *, design: Design, cycles: int, ready=lambda cycle: True, admin=(),
-                 admin_from: int = 1, begin: dict | None = None):
+                 admin_from: int = 1, begin: dict | None = None, naming: dict | None = None):
         self.orders, self.taken, self.full, self.idle = {}, {}, set(), set()
         self.frames: list[Frame] = []
         admins, begins = list(admin), begin or {}
@@ -62,6 +62,7 @@ class Run:
             nonlocal offered, octets
             held = None
             ctx.set(dut.header.source_port, design.order.source_port)
+            await ctx.tick().until(dut.ready)
             for cycle in range(cycles):
                 given, following = decisions.get(cycle), decisions.get(cycle + FixEncode.JUDGED)
                 ctx.set(dut.decisions.valid, given is not None)
@@ -77,6 +78,10 @@ class Run:
                 if cycle in begins:
                     ctx.set(dut.begin.payload.tcp_sequence, begins[cycle][0])
                     ctx.set(dut.begin.payload.msg_seq_num, begins[cycle][1])
+                named = (naming or {}).get(cycle)
+                ctx.set(dut.naming.valid, named is not None)
+                if named is not None:
+                    ctx.set(dut.naming.payload.as_value(), GIVEN_SYMBOL.pack(named))
                 if ctx.get(dut.admin.valid) and ctx.get(dut.admin.ready):
                     self.taken[cycle] = admins.pop(0)
                 if ctx.get(dut.orders.valid):

@@ -8,6 +8,8 @@ from amaranth.sim import Simulator
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
+from golden_model.order import Header
+from golden_model.order import Order as GoldenOrder
 from hdl.order import Encode, FixEncode, Order, Transmit, encoder
 from spec import ouch, soupbintcp, wire
 from spec.records import ADMIN, DECISION, Action, Refusal, Side
@@ -207,6 +209,7 @@ def test_queue_full_in_time_for_what_is_under_way(protocol, queue, seed):
     async def bench(ctx):
         nonlocal sent, octets
         approve, share = False, 0.5
+        await ctx.tick().until(dut.ready)
         for cycle in range(cycles + drain):
             if cycle % 100 == 0:
                 share = rng.choice([0, 0.1, 0.9, 1])
@@ -230,6 +233,25 @@ def test_queue_full_in_time_for_what_is_under_way(protocol, queue, seed):
     simulator.add_testbench(bench)
     simulator.run()
     assert seen == list(range(sent)) and sent > 2 * queue
+
+
+@pytest.mark.parametrize("protocol", ["ouch", "fix"])
+def test_a_symbol_is_what_the_host_named(protocol):
+    """From the second cycle after that; frames are the model's, checksums among them."""
+    design, stocks = design_of(protocol), ["AAPL", "Z", "12345678", "BRK.B", "QQ+"]
+    for cycles, expected in ((1, "AAPL"), (2, None)):
+        given = {20 * k + 6: decision(symbol=0, user_ref_num=1 + k) for k in range(len(stocks))}
+        naming = {cycle - cycles: (0, int.from_bytes(stock.encode().ljust(8), "little"), 7)
+                  for cycle, stock in zip(given, stocks, strict=True)}
+        run = Run(given, design=design, cycles=160 + FIX_FRAME, naming=naming)
+        before = [expected, *stocks] if expected else stocks
+        model = GoldenOrder(design)
+        for frame, order, one, stock in zip(run.frames, run.orders.values(), given.values(), before, strict=False):
+            model.name(0, stock)
+            header = Header(*(getattr(order, name) for name in Header._fields))
+            assert model.decision(one, header=header) == order
+            assert model.frame(order) == frame.octets
+        assert len(run.frames) == len(stocks)
 
 
 @pytest.mark.parametrize("protocol", ["ouch", "fix"])

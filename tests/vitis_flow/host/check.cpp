@@ -127,13 +127,17 @@ int main(int count, char** arguments) {
     try {
         Symbols symbols;
         if (all.size() > 2) symbols.count = static_cast<uint32_t>(std::strtoul(all[2].c_str(), nullptr, 10));
-        if (all.size() > 3 && all[0] == "limits") symbols = read_symbols(all[3]);
+        if (all.size() > 3 && all[0] != "handover") symbols = read_symbols(all[3]);
         if (all.at(0) == "unpack") unpack();
         else if (all[0] == "pack") pack();
         else if (all[0] == "ring") ring(static_cast<uint32_t>(std::stoul(all.at(1))),
                                         static_cast<unsigned>(std::stoul(all.at(2))));
         else if (all[0] == "clock") print(clock_setting(std::stoull(all.at(1))));
         else if (all[0] == "limits") for (const Record& record : read_limits(all.at(1), symbols)) print(record);
+        else if (all[0] == "names") {
+            for (const Record& record : read_names(all.at(1), symbols)) print(record);
+            for (const std::string& name : symbols.names) std::cerr << name << ',';
+        }
         else if (all[0] == "snapshot") for (const Record& record : read_snapshot(all.at(1), symbols)) print(record);
         else if (all[0] == "handover") print(read_handover({all.begin() + 1, all.end()}));
         else throw std::invalid_argument(all[0]);

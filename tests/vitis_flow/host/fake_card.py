@@ -166,6 +166,8 @@ class FakeCard:
             self.commands.append(record.unpack(int.from_bytes(slot["payload"], "little")))
             if record.stream in ("symbol_limits", "session_limits"):
                 self.counters["risk_limits_set"] += 1
+            if record.stream == "symbols":
+                self.counters["book_symbols_refused" if self.commands[-1].locate > 60_000 else "book_symbols_set"] += 1
             if record.stream == "parameters":
                 self.counters["strategy_parameters_set"] += 1
             if record.stream == "handovers":

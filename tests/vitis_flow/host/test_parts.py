@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from spec import wire
-from spec.records import HANDOVER, PARAMETERS, SESSION_LIMIT, SNAPSHOT, SYMBOL_LIMIT
+from spec.records import GIVEN_SYMBOL, HANDOVER, PARAMETERS, SESSION_LIMIT, SNAPSHOT, SYMBOL_LIMIT
 from spec.registers import VERSION
 from spec.rings import CLOCK, COMMANDS, SLOT
 from tests.vitis_flow.host.conftest import HOST, WARNINGS, make
@@ -258,6 +258,42 @@ def test_a_handover(programs, tmp_path):
         "--handover: window: no such key; expected one of source_port, ")
     assert check(programs, "handover", path, "tcp_window_scale=16").stderr == (
         "--handover: tcp_window_scale = 16: expected below 2**4\n")
+
+
+NAMES = "symbol,stock,locate\n"
+
+
+def names(programs, tmp_path, symbols, text):
+    path = tmp_path / "names.csv"
+    path.write_text(text)
+    return check(programs, "names", path, 3, symbols)
+
+
+def test_names(programs, tmp_path, symbols):
+    """Other files know the symbols by their new stocks."""
+    said = names(programs, tmp_path, symbols, f"{NAMES}MSFT,BRK.B,65535\n0, MSFT, 7\n")
+    assert records(said) == [GIVEN_SYMBOL.tuple(1, int.from_bytes(b"BRK.B   ", "little"), 65535),
+                             GIVEN_SYMBOL.tuple(0, int.from_bytes(b"MSFT    ", "little"), 7)]
+    assert said.stderr == "MSFT,BRK.B,,"
+
+
+@pytest.mark.parametrize("text, complaint", [
+    ("", ": empty; expected the header symbol,stock,locate"),
+    (NAMES, ": no symbols; expected symbol,stock,locate"),
+    (f"{NAMES}0,TSLA\n", ':2: "0,TSLA": expected symbol,stock,locate'),
+    (f"{NAMES}3,TSLA,7\n", ":2: symbol 3: expected a name of the symbols file or an index from 0 to 2"),
+    (f"{NAMES}0,,7\n", ":2: stock : expected one to eight visible ASCII characters"),
+    (f"{NAMES}0,TSLATSLAT,7\n", ":2: stock TSLATSLAT: expected one to eight visible ASCII characters"),
+    (f"{NAMES}0,TS LA,7\n", ":2: stock TS LA: expected one to eight visible ASCII characters"),
+    (f"{NAMES}0,TSLA,0\n", ":2: locate = 0: expected from 1 to 65535"),
+    (f"{NAMES}0,TSLA,65536\n", ":2: locate = 65536: expected below 2**16"),
+    (f"{NAMES}0,TSLA,7\n1,TSLA,8\n", ':3: "1,TSLA,8": a second time; expected each symbol, stock and locate once'),
+    (f"{NAMES}0,TSLA,7\n0,GM,8\n", ':3: "0,GM,8": a second time; expected each symbol, stock and locate once'),
+    (f"{NAMES}0,TSLA,7\n1,GM,7\n", ':3: "1,GM,7": a second time; expected each symbol, stock and locate once'),
+])
+def test_wrong_names(programs, tmp_path, symbols, text, complaint):
+    said = names(programs, tmp_path, symbols, text)
+    assert said.returncode == 1 and said.stderr == f"{tmp_path / 'names.csv'}{complaint}\n"
 
 
 HEADER = "symbol,side,reference,price,shares\n"

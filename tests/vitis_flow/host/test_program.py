@@ -18,7 +18,7 @@ from spec.records import HANDOVER, KILL, SESSION_STATE, SNAPSHOT, SYMBOL_LIMIT, 
 from spec.registers import Control, CoreControl, Pulse, Status
 from spec.rings import CLOCK, RINGS, SLOT, SLOT_OCTETS
 from tests.vitis_flow.host.fake_card import FakeCard
-from tests.vitis_flow.host.test_parts import HEADER, SESSION, STRATEGY, SYMBOL
+from tests.vitis_flow.host.test_parts import HEADER, NAMES, SESSION, STRATEGY, SYMBOL
 
 _LIMIT = 60  #: s after which a run hangs
 
@@ -105,7 +105,8 @@ def test_slots_are_dumped_as_they_were_read(programs, card, tmp_path):
 def test_limits_book_and_session_before_the_kill_switch_is_released(programs, card, tmp_path):
     design = preset("small")
     fake = card(design=products.design_words(design), symbols=len(design.symbols))
-    files = {"limits": f"{SESSION}{STRATEGY}[symbol *]\n{SYMBOL}", "snapshot": f"{HEADER}AAPL,B,7,100,5\nAAPL,vouch\n",
+    files = {"names": f"{NAMES}MSFT,AAPL,2\nAAPL,GM,9\n", "limits": f"{SESSION}{STRATEGY}[symbol *]\n{SYMBOL}",
+             "snapshot": f"{HEADER}GM,B,7,100,5\nGM,vouch\n",
              "symbols": products.symbols_text(design),
              "handover": "".join(f"{f.name} = {i + 1}\n" for i, f in enumerate(HANDOVER.fields))}
     options = []
@@ -115,8 +116,8 @@ def test_limits_book_and_session_before_the_kill_switch_is_released(programs, ca
     said = run(programs.sim, fake, *options, "--handback", tmp_path / "handback", *UNTIL_IDLE)
     assert said.returncode == 0, said.stderr
     kinds = [type(command).__name__ for command in fake.commands]
-    assert kinds == ["ClockSetting", "SessionLimit", "Parameters", *["SymbolLimit"] * len(design.symbols), "Snapshot",
-                     "Snapshot", "Handover"]
+    assert kinds == ["ClockSetting", "GivenSymbol", "GivenSymbol", "SessionLimit", "Parameters",
+                     *["SymbolLimit"] * len(design.symbols), "Snapshot", "Snapshot", "Handover"]
     assert [c.symbol for c in fake.commands if isinstance(c, SYMBOL_LIMIT.tuple)] == [*range(len(design.symbols))]
     assert [c for c in fake.commands if isinstance(c, SNAPSHOT.tuple)] == [
         SNAPSHOT.tuple(0, 0, 7, 100, 5, 0), SNAPSHOT.tuple(0, 0, 0, 0, 0, 1)]
@@ -126,6 +127,14 @@ def test_limits_book_and_session_before_the_kill_switch_is_released(programs, ca
     numbers = dict(line.split(" = ") for line in (tmp_path / "handback").read_text().splitlines())
     assert [*numbers] == [f.name for f in SESSION_STATE.fields] and numbers["tcp_sequence"] == "100"
     assert "session ESTABLISHED" in said.stderr and "session HANDED_BACK" in said.stderr
+
+
+def test_a_symbol_that_the_card_refuses_ends_the_start(programs, card, tmp_path):
+    fake = card()
+    (tmp_path / "names").write_text(f"{NAMES}0,TSLA,60001\n")
+    said = run(programs.sim, fake, "--names", tmp_path / "names", *UNTIL_IDLE)
+    assert said.returncode == 1 and "1 symbols were refused: a locate beyond the card's table, or" in said.stderr
+    assert not fake.running
 
 
 def test_the_kill_switch_need_not_be_held(programs, card):
