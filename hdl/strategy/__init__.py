@@ -90,7 +90,7 @@ class Strategy(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.signal = signal = self._signal
-        m.submodules.parameters = parameters = Parameters(design=self._design)
+        m.submodules.parameter_registers = parameters = Parameters(design=self._design)
         m.submodules.cooldown = cooldown = Cooldown(symbols=len(self._design.symbols))
         m.submodules.requests = requests = Requests(symbols=len(self._design.symbols))
         connect(m, flipped(self.parameters), parameters.given)

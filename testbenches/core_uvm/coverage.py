@@ -13,6 +13,7 @@ from .agent import Stimulus
 
 # What the core can never do in a run of this bench, and why.
 UNREACHABLE = {
+    "book symbols_set": "then nothing is learned of the stock directory; tests/sim/card/test_names.py names symbols",
     "risk NO_SESSION": "the session stays with the core here; the session bench and the rig hand it over",
     "risk ORDER_QUEUE_FULL": "TX is never held back here; the order bench holds it back",
     "feed frame_not_ready": "the driver waits for ready; the feed bench does not",

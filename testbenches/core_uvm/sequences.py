@@ -13,7 +13,7 @@ from sim.generator import MIN_PER_SYMBOL, session
 from spec import itch, wire
 from spec.config import Design
 from spec.limits import parameters, session_limit, symbol_limit
-from spec.records import REQUEST, Action, Side
+from spec.records import GIVEN_SYMBOL, REQUEST, Action, Side
 
 from . import wreckage
 from .agent import FrameItem, HostItem
@@ -141,6 +141,7 @@ class RiskSequence(ExchangeSequence):
             yield HostItem("parameters", given._replace(**changes))
             yield from signal("B")
         yield HostItem("parameters", given)
+        yield HostItem("symbols", GIVEN_SYMBOL.tuple(1, int.from_bytes(b"TOOLATE ", "little"), 9))
         yield FrameItem(exchange.frame(exchange.message("H", symbol, state="H")))
         yield from signal("B")  # halted
         yield FrameItem(exchange.frame(exchange.message("H", symbol, state="T")))

@@ -99,9 +99,9 @@ def test_what_is_wrong_with_a_memory_is_found(build_dir):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_memories_of_the_book():
-    """The smallest design, memories alone; every stage at full size is a campaign."""
+    """The smallest design, memories alone."""
     verilog = build.cached_verilog("book", config.preset("small"), source_lines=True)
     mapped = flow.netlist(verilog, build.module_name("book"), memories_only=True)
     assert mapped.memories and memories.faults(mapped) == []

@@ -35,9 +35,8 @@ def test_bench_finds_another_constant_in_the_hardware(tmp_path, build_dir, seed,
                               env={"TICKWIRE_DESIGN": "small"})
 
 
-@pytest.mark.parametrize("testcase", ["same_bucket_storm", *(
-    pytest.param(name, marks=pytest.mark.campaign) for name in ("one_message_per_cycle", "far_prices",
-                                                                "walking_prices"))])
+@pytest.mark.campaign
+@pytest.mark.parametrize("testcase", ["same_bucket_storm", "one_message_per_cycle", "far_prices", "walking_prices"])
 def test_bench_on_another_geometry(tmp_path, build_dir, seed, testcase):
     """More and narrower sub-tables, one spill entry, a short ladder, preset locates."""
     text = (config.PRESETS / "small.toml").read_text()

@@ -43,8 +43,8 @@ def test_bench(run, name, simulator):
     run(name, simulator)
 
 
-@pytest.mark.parametrize("name", ["ouch_timestamps", "fix_short", *(
-    pytest.param(name, marks=pytest.mark.campaign) for name in ("fix", "fix_timestamps"))])
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", ["ouch_timestamps", "fix_short", "fix", "fix_timestamps"])
 def test_bench_of_other_designs(run, name):
     run(name, "icarus")
 
@@ -54,8 +54,9 @@ def bench_finds(run, name: str, testcase: str, what: str, **options):
         run(name, "icarus", testcase, **options)
 
 
-@pytest.mark.parametrize("name, changes", [("ouch", {"capacity": "A"}), ("fix", {"capacity": "A"}),
-                                           ("fix", {"cl_ord_id_prefix": "XW"})])
+@pytest.mark.parametrize("name, changes", [
+    ("ouch", {"capacity": "A"}), pytest.param("fix", {"capacity": "A"}, marks=pytest.mark.campaign),
+    ("fix", {"cl_ord_id_prefix": "XW"})])
 def test_bench_finds_another_octet_in_the_hardware(run, tmp_path, name, changes):
     file = tmp_path / "other.toml"
     file.write_text(DESIGNS[name])
@@ -81,7 +82,7 @@ needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark
 
 
 @needs_tshark
-@pytest.mark.parametrize("name", ["ouch", "fix", "fix_long"])
+@pytest.mark.parametrize("name", ["ouch", pytest.param("fix", marks=pytest.mark.campaign), "fix_long"])
 def test_tshark_accepts_every_frame(run, tmp_path, name):
     capture = tmp_path / "orders.pcap"
     design = run(name, "icarus", "random_orders_under_backpressure", TICKWIRE_ORDER_PCAP=str(capture))

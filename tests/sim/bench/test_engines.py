@@ -68,6 +68,7 @@ def test_different_records_are_told(capsys):
     assert "NOT IDENTICAL" in capsys.readouterr().out
 
 
+@pytest.mark.campaign
 def test_a_replay_through_cocotb_is_the_same_replay(native, tmp_path):
     run = replay.run(DESIGN, _day(3000), out=tmp_path, engine="cocotb-verilator")
     assert run.passed and run.orders > 10, run.first_difference
