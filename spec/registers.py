@@ -6,9 +6,12 @@ unaligned access, a write to what is read-only, a read of what is write-only and
 answered with SLVERR and change nothing.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import Enum, IntFlag
+from typing import NamedTuple
 
+from .config import Design
 from .counters import COUNTERS
 from .rings import COMMANDS, PAYLOAD_OCTETS, RINGS
 
@@ -176,6 +179,26 @@ BY_NAME = {register.name: register for register in REGISTERS}
 #: What goes with an index instead of a wire of its own: position of a 64-bit value in the core.
 COUNTER_INDEX = {(register.name, i): n for n, (register, i) in enumerate(
     (register, i) for register in REGISTERS if register.access is Access.COUNTER for i in range(register.count))}
+
+
+class Word(NamedTuple):
+    """One word of a register: of number ``i`` of them, bits ``first`` up to ``first + bits``."""
+
+    register: Register
+    i: int
+    first: int
+    bits: int
+
+
+#: By address.
+WORDS = {register.offset + register.stride * i + first // 8: Word(register, i, first, min(32, register.bits - first))
+         for register in REGISTERS for i in range(register.count) for first in range(0, 8 * register.stride, 32)}
+
+
+def design_words(design: Design) -> tuple[int, int]:
+    """``design_low`` and ``design_high``: the first eight octets of SHA-256 of the design's JSON, as two numbers."""
+    digest = hashlib.sha256(design.model_dump_json().encode()).digest()
+    return int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big")
 
 
 def command_index(name: str) -> int:

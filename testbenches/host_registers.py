@@ -8,7 +8,7 @@ import cocotb
 from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiResp
 
-from spec.registers import COUNTER_INDEX, REGISTERS, SIZE, Access, Register
+from spec.registers import COUNTER_INDEX, REGISTERS, SIZE, WORDS, Access
 from testbenches.axi_rules import LITE, AxiRules
 from testbenches.harness import Bench as OneClock
 
@@ -16,22 +16,14 @@ _KEPT = (Access.READ_WRITE, Access.LOCKED)
 _SHOWN = (Access.READ_ONLY, Access.ACTION)
 _ACTS = (Access.WRITE_ONLY, Access.ACTION)
 OKAY, SLVERR = int(AxiResp.OKAY), int(AxiResp.SLVERR)
-#: Word address -> register, index, word.
-WORDS = {register.offset + register.stride * i + 4 * word: (register, i, word)
-         for register in REGISTERS for i in range(register.count) for word in range(register.stride // 4)}
-
-
-def width(register: Register, word: int) -> int:
-    """Bits of one word of a register."""
-    return max(0, min(32, register.bits - 32 * word))
 
 
 class Model:
     """What the registers hold, by word address, and what an access must do."""
 
     def __init__(self):
-        self.kept = {address: register.reset >> 32 * word & 0xFFFF_FFFF
-                     for address, (register, _, word) in WORDS.items() if register.access in _KEPT}
+        self.kept = {address: word.register.reset >> word.first & 0xFFFF_FFFF
+                     for address, word in WORDS.items() if word.register.access in _KEPT}
         self.shown: dict[int, int] = {}
         self.locked, self.ready = False, True
         self.acted: list[tuple[str, int]] = []
@@ -40,8 +32,7 @@ class Model:
     def write(self, address: int, value: int, strobes: int) -> int:
         if address % 4 or strobes != 0xF or address not in WORDS:
             return SLVERR
-        register, _, word = WORDS[address]
-        value &= (1 << width(register, word)) - 1
+        register, value = WORDS[address].register, value & (1 << WORDS[address].bits) - 1
         if register.access in _ACTS:
             if not self.ready:
                 return SLVERR
@@ -56,10 +47,10 @@ class Model:
         """Response and data. ``counter`` is what the core says, if it is asked; None for no answer."""
         if address % 4 or address not in WORDS:
             return SLVERR, 0
-        register, i, word = WORDS[address]
+        register, i, first, _ = WORDS[address]
         if register.access is Access.COUNTER:
             number = COUNTER_INDEX[register.name, i]
-            if not word:
+            if not first:
                 self.low = None if counter is None else (number, counter)
                 return (SLVERR, 0) if counter is None else (OKAY, counter & 0xFFFF_FFFF)
             if self.low is None or self.low[0] != number:
@@ -114,26 +105,21 @@ class Bench(OneClock):
 
     def show(self) -> None:
         """Other values on everything that is shown."""
-        for register in REGISTERS:
-            if register.access not in _SHOWN:
-                continue
-            value = self.rng.getrandbits(register.bits * register.count)
-            getattr(self.dut, register.name).value = value
-            for i in range(register.count):
-                for word in range(register.stride // 4):
-                    self.model.shown[register.offset + register.stride * i + 4 * word] = (
-                        value >> register.bits * i + 32 * word & (1 << width(register, word)) - 1)
+        values = {register.name: self.rng.getrandbits(register.bits * register.count)
+                  for register in REGISTERS if register.access in _SHOWN}
+        for name, value in values.items():
+            getattr(self.dut, name).value = value
+        for address, (register, i, first, bits) in WORDS.items():
+            if register.name in values:
+                self.model.shown[address] = values[register.name] >> register.bits * i + first & (1 << bits) - 1
 
     def check(self) -> None:
         """What the registers keep is what the model does; what acted is what was to act."""
-        for register in REGISTERS:
+        for address, (register, i, first, bits) in WORDS.items():
             if register.access in _KEPT:
-                value = int(getattr(self.dut, register.name).value)
-                for i in range(register.count):
-                    for word in range(register.stride // 4):
-                        mine = self.model.kept[register.offset + register.stride * i + 4 * word]
-                        got = value >> register.bits * i + 32 * word & (1 << width(register, word)) - 1
-                        assert got == mine, f"{register.name}[{i}] word {word}: 0x{got:x}, expected 0x{mine:x}"
+                mine = self.model.kept[address]
+                got = int(getattr(self.dut, register.name).value) >> register.bits * i + first & (1 << bits) - 1
+                assert got == mine, f"{register.name}[{i}] bit {first}: 0x{got:x}, expected 0x{mine:x}"
         assert self.acted == self.model.acted, f"acted: {self.acted[-3:]}, expected {self.model.acted[-3:]}"
 
     # A master of our own, for what cocotbext-axi's does not do: unaligned addresses, single strobes.
@@ -221,7 +207,7 @@ async def a_counter_is_never_torn(dut):
     """The high word is that of the low word's moment, whatever the counter did since; another's is refused."""
     bench = Bench(dut)
     await bench.begin()
-    counters = [address for address, (register, _, word) in WORDS.items()
+    counters = [address for address, (register, _, word, _) in WORDS.items()
                 if register.access is Access.COUNTER and not word]
     for address in counters:
         bench.answer = bench.rng.getrandbits(64)

@@ -1,7 +1,5 @@
 """The host's control of the kernel: the register block, starting and stopping, interrupts, single commands."""
 
-import hashlib
-
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -20,11 +18,6 @@ _OUT = ("records", "commands", "ring_log2", "command_log2", "ring_enable", "comm
 _IN = ("ring_producer", "command_consumer", "kill_causes", "rx_cut")
 _COUNTER = {"counter_index": Out(COUNTER_BITS), "counter_read": Out(1), "counter_value": In(64),
             "counter_answered": In(1), "counter_failed": In(1)}
-
-
-def digest(design: Design) -> int:
-    """The first 64 bits of the SHA-256 of the design's JSON: which design a card holds."""
-    return int.from_bytes(hashlib.sha256(design.model_dump_json().encode()).digest()[:8], "big")
 
 
 class HostControl(wiring.Component):
@@ -94,9 +87,9 @@ class HostControl(wiring.Component):
         return m
 
     def _identify(self, m, registers):
-        design, whole = self._design, digest(self._design)
-        for name, value in (("id", spec.ID), ("version", spec.VERSION), ("design_low", whole >> 32),
-                            ("design_high", whole & 0xFFFF_FFFF), ("clock_khz", round(design.core.clock_mhz * 1000)),
+        design, (low, high) = self._design, spec.design_words(self._design)
+        for name, value in (("id", spec.ID), ("version", spec.VERSION), ("design_low", low),
+                            ("design_high", high), ("clock_khz", round(design.core.clock_mhz * 1000)),
                             ("symbols", len(design.symbols)), ("ring_count", len(RINGS)),
                             ("protocol", ("ouch", "fix").index(design.order.protocol))):
             m.d.comb += getattr(registers, name).eq(value)

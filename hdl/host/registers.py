@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from spec.registers import ADDRESS_BITS, COUNTER_INDEX, REGISTERS, Access, Register
+from spec.registers import ADDRESS_BITS, COUNTER_INDEX, REGISTERS, WORDS, Access, Word
 
 from .axi import Resp, axi4_lite
 
@@ -77,27 +77,26 @@ class Registers(wiring.Component):
             takes.eq(acts & (address[:2] == 0) & strobes.all()),
         ]
         with m.Switch(address[2:]):
-            for register in REGISTERS:
-                if not register.writable:
-                    continue
-                for i in range(register.count):
-                    for word in range(register.stride // 4):
-                        with m.Case(register.offset + register.stride * i + 4 * word >> 2):
-                            self._write_word(m, register, i, word, value, there, takes)
+            for at, word in WORDS.items():
+                if word.register.writable:
+                    with m.Case(at >> 2):
+                        self._write_word(m, word, value, there, takes)
         with m.If(acts):
             m.d.sync += [
                 has_address.eq(0), has_data.eq(0), axi.bvalid.eq(1),
                 axi.bresp.eq(Mux(there & takes, Resp.OKAY, Resp.SLVERR)),
             ]
 
-    def _write_word(self, m, register: Register, i: int, word: int, value, there, takes):
-        name = register.name
-        if register.access in _KEPT:
-            first = register.bits * i + 32 * word
-            kept = getattr(self, name)[first : min(first + 32, register.bits * (i + 1))]
-            m.d.comb += there.eq(~self.locked if register.access is Access.LOCKED else 1)
+    def _bits(self, word: Word) -> Value:
+        first = word.register.bits * word.i + word.first
+        return getattr(self, word.register.name)[first : first + word.bits]
+
+    def _write_word(self, m, word: Word, value, there, takes):
+        name, access = word.register.name, word.register.access
+        if access in _KEPT:
+            m.d.comb += there.eq(~self.locked if access is Access.LOCKED else 1)
             with m.If(takes & there):
-                m.d.sync += kept.eq(value)
+                m.d.sync += self._bits(word).eq(value)
         else:
             m.d.comb += [
                 there.eq(getattr(self, f"{name}_ready")),
@@ -110,23 +109,19 @@ class Registers(wiring.Component):
         address, value, there, low = Signal(ADDRESS_BITS), Signal(32), Signal(), Signal()
         index, high, held, holds = Signal(COUNTER_BITS), Signal(32), Signal(COUNTER_BITS), Signal()
         with m.Switch(address[2:]):
-            for register in REGISTERS:
-                if not register.readable:
+            for at, word in WORDS.items():
+                if not word.register.readable:
                     continue
-                for i in range(register.count):
-                    for word in range(register.stride // 4):
-                        with m.Case(register.offset + register.stride * i + 4 * word >> 2):
-                            if register.access is Access.COUNTER:
-                                number = COUNTER_INDEX[register.name, i]
-                                m.d.comb += index.eq(number)
-                                if word:
-                                    m.d.comb += [there.eq(holds & (held == number)), value.eq(high)]
-                                else:
-                                    m.d.comb += low.eq(1)
-                            else:
-                                first = register.bits * i + 32 * word
-                                shown = getattr(self, register.name)[first : min(first + 32, register.bits * (i + 1))]
-                                m.d.comb += [there.eq(1), value.eq(shown)]
+                with m.Case(at >> 2):
+                    if word.register.access is not Access.COUNTER:
+                        m.d.comb += [there.eq(1), value.eq(self._bits(word))]
+                        continue
+                    number = COUNTER_INDEX[word.register.name, word.i]
+                    m.d.comb += index.eq(number)
+                    if word.first:
+                        m.d.comb += [there.eq(holds & (held == number)), value.eq(high)]
+                    else:
+                        m.d.comb += low.eq(1)
         aligned = address[:2] == 0
         m.d.comb += self.counter_index.eq(index)
         with m.FSM():

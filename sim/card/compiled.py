@@ -14,7 +14,7 @@ import numpy as np
 from hdl.kernel import DOMAINS
 from sim import build, simulators
 from sim.engine.boundary import copied, pointer, text, u64
-from sim.engine.native import TX_COLUMNS, Batch, OrderFrame
+from sim.engine.native import Batch, OrderFrame, order_frames
 from spec.config import Design
 
 from . import CardError
@@ -196,13 +196,7 @@ class CompiledCard:
         """Since the last call: cycles at which beats were taken on RX, and the frames that left on TX."""
         at, also = ctypes.c_void_p(), ctypes.c_void_p()
         beats = copied(at, self._lib.card_beats(self._card, ctypes.byref(at)))
-        frames = []
-        if count := self._lib.card_tx(self._card, ctypes.byref(at), ctypes.byref(also)):
-            table = copied(at, count * len(TX_COLUMNS)).reshape(count, len(TX_COLUMNS))
-            octets, end = ctypes.string_at(also, int(table[:, TX_COLUMNS.index("octets")].sum())), 0
-            for offered, accepted, last, length, error in table.tolist():
-                frames.append(OrderFrame(octets[end : end + length], offered, accepted, last, bool(error)))
-                end += length
+        frames = order_frames(self._lib.card_tx(self._card, ctypes.byref(at), ctypes.byref(also)), at, also)
         self._lib.card_clear(self._card)
         return beats, frames
 

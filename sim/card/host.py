@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from sim.engine.boundary import Stream
 from spec.config import Design
 from spec.record import Record
-from spec.registers import ID, VERSION, Control, CoreControl, Pulse, Status
+from spec.registers import ID, VERSION, Control, CoreControl, Pulse, Status, design_words
 from spec.rings import RINGS, SLOT_OCTETS
 
 from . import CardError
@@ -144,7 +144,5 @@ class Host:
 
     def check(self, design: Design) -> None:
         """Raise ``CardError`` if the card holds another design."""
-        from .products import design_words
-
         if (self.registers.design_low, self.registers.design_high) != design_words(design):
             raise CardError("the card holds another design")

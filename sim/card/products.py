@@ -6,7 +6,6 @@ All are made from ``spec.registers`` and ``spec.rings``; nobody writes an addres
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from spec import records, registers, rings
 from spec.config import LOTS, ConfigError, Design, load, preset
 from spec.counters import COUNTERS
 from spec.record import Record
-from spec.registers import REGISTERS, Access, Register
+from spec.registers import REGISTERS, Access, Register, design_words
 
 #: Title and first address of each group of the page.
 GROUPS = (
@@ -44,12 +43,6 @@ def counters() -> Iterator[tuple[str, str, int, str]]:
     for stage, names in COUNTERS.items():
         for name, what in names.items():
             yield stage, name, registers.BY_NAME[f"{stage}_{name}"].offset, what
-
-
-def design_words(design: Design) -> tuple[int, int]:
-    """``design_low`` and ``design_high``: the first eight octets of SHA-256 of the design's JSON, as two numbers."""
-    digest = hashlib.sha256(design.model_dump_json().encode()).digest()
-    return int.from_bytes(digest[:4], "big"), int.from_bytes(digest[4:8], "big")
 
 
 def symbols_text(design: Design) -> str:

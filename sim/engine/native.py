@@ -54,6 +54,18 @@ class OrderFrame:
         return -(-len(self.octets) // 8)
 
 
+def order_frames(count: int, table: ctypes.c_void_p, octets: ctypes.c_void_p) -> list[OrderFrame]:
+    """Frames that left on TX, as a harness keeps them: rows of ``TX_COLUMNS``, and all octets one after the other."""
+    if not count:
+        return []
+    rows = copied(table, count * len(TX_COLUMNS)).reshape(count, len(TX_COLUMNS))
+    kept, end, frames = ctypes.string_at(octets, int(rows[:, TX_COLUMNS.index("octets")].sum())), 0, []
+    for offered, accepted, last, length, error in rows.tolist():
+        frames.append(OrderFrame(kept[end : end + length], offered, accepted, last, bool(error)))
+        end += length
+    return frames
+
+
 @dataclass(frozen=True)
 class Capture:
     """What happened since the last capture."""
@@ -181,14 +193,8 @@ class Engine(Module):
         """Everything observed since the last call, and forget it here. An unfinished order frame comes next time."""
         at, also = ctypes.c_void_p(), ctypes.c_void_p()
         beats = copied(at, self._lib.engine_beats(self._engine, ctypes.byref(at)))
-        frames = []
-        if count := self._lib.engine_tx(self._engine, ctypes.byref(at), ctypes.byref(also)):
-            table = copied(at, count * len(TX_COLUMNS)).reshape(count, len(TX_COLUMNS))
-            octets, end = ctypes.string_at(also, int(table[:, TX_COLUMNS.index("octets")].sum())), 0
-            for offered, accepted, last, length, error in table.tolist():
-                frames.append(OrderFrame(octets[end : end + length], offered, accepted, last, bool(error)))
-                end += length
-        return Capture(self.take_streams(), beats, frames)
+        count = self._lib.engine_tx(self._engine, ctypes.byref(at), ctypes.byref(also))
+        return Capture(self.take_streams(), beats, order_frames(count, at, also))
 
     def save(self) -> Snapshot:
         """The hardware's state, to ``restore``. Only a build with ``waves`` can."""

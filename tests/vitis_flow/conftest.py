@@ -11,7 +11,7 @@ from tests.vitis_flow.projects import Project, design, verilog
 
 @pytest.fixture(scope="session")
 def kernel_verilog() -> Callable[..., Path]:
-    """Verilog of a kernel in a mode of clocks; ``rows`` of a sub-table of the order table."""
+    """Verilog of a kernel in a mode of clocks; ``rows`` of a sub-table of the order table, enough for UltraRAM."""
     return verilog
 
 
@@ -19,7 +19,7 @@ def kernel_verilog() -> Callable[..., Path]:
 def write_project(tmp_path, kernel_verilog) -> Callable[..., Project]:
     """Writes a project of the small design."""
 
-    def write(clocks: str = "all", *, rows: int | None = None, platform: str = "u280", **options) -> Project:
+    def write(clocks: str = "all", *, rows: int | None = 8192, platform: str = "u280", **options) -> Project:
         sections = {"book": {"buckets": rows}} if rows else {}
         source = kernel_verilog(clocks, rows)
         out = tmp_path / "project"
@@ -32,4 +32,4 @@ def write_project(tmp_path, kernel_verilog) -> Callable[..., Project]:
 @pytest.fixture
 def other_strategy(kernel_verilog) -> Path:
     """Verilog of a kernel that differs in its strategy alone."""
-    return kernel_verilog("all", None, 7)
+    return kernel_verilog("all", 8192, 7)

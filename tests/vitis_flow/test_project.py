@@ -33,10 +33,10 @@ def test_the_link_is_that_of_the_card_and_the_clocks(write_project, card):
 
 
 def test_files_follow_the_options(write_project):
-    everything = write_project(dfx=True, ila=["orders"], rows=8192)
+    everything = write_project(dfx=True, ila=["orders"])
     assert (everything.path / "dfx" / "Makefile").exists() and (everything.path / "debug.tcl").exists()
     assert "CASCADE_HEIGHT 2" in (everything.path / "constraints" / "memory.xdc").read_text()
-    least = write_project()
+    least = write_project(rows=None)
     for name in ("dfx", "debug.tcl", "constraints/memory.xdc", "rtl/tickwire_strategy.v"):
         assert not (least.path / name).exists()
     assert "debug.tcl" not in (least.path / "link.cfg").read_text()

@@ -4,16 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from hdl.kernel import DOMAINS
-from sim.vitis import crossings
 from spec.records import RECORDS
 from tests.vitis_flow.projects import CLOCKS, PREFIX, edited
 
 EVERY = [record.stream for record in RECORDS]
-
-
-def test_the_clocks_are_those_of_the_kernel():
-    assert crossings.DOMAINS == DOMAINS
 
 
 @pytest.mark.parametrize("dfx", (False, True))
@@ -30,7 +24,7 @@ def test_packaging(write_project, tmp_path, clocks, dfx):
 
 @pytest.mark.parametrize("clocks", CLOCKS)
 def test_constraints_find_what_they_name(write_project, clocks):
-    project = write_project(clocks, rows=8192, dfx=True, ila=EVERY)
+    project = write_project(clocks, dfx=True, ila=EVERY)
     files = sorted((project.path / "constraints").glob("*.xdc"))
     assert [file.stem for file in files] == ["clocks", "debug", "memory", "partition", "placement", "synchronisers"]
     for file in files:

@@ -15,7 +15,7 @@ from spec import wire
 from spec.config import preset
 from spec.counters import COUNTERS
 from spec.records import HANDOVER, KILL, SESSION_STATE, SNAPSHOT, SYMBOL_LIMIT, UPDATE, Cause
-from spec.registers import Control, CoreControl, Pulse, Status
+from spec.registers import Control, CoreControl, Pulse, Status, design_words
 from spec.rings import CLOCK, RINGS, SLOT, SLOT_OCTETS
 from tests.vitis_flow.host.fake_card import FakeCard
 from tests.vitis_flow.host.test_parts import HEADER, NAMES, SESSION, STRATEGY, SYMBOL
@@ -104,7 +104,7 @@ def test_slots_are_dumped_as_they_were_read(programs, card, tmp_path):
 
 def test_limits_book_and_session_before_the_kill_switch_is_released(programs, card, tmp_path):
     design = preset("small")
-    fake = card(design=products.design_words(design), symbols=len(design.symbols))
+    fake = card(design=design_words(design), symbols=len(design.symbols))
     files = {"names": f"{NAMES}MSFT,AAPL,2\nAAPL,GM,9\n", "limits": f"{SESSION}{STRATEGY}[symbol *]\n{SYMBOL}",
              "snapshot": f"{HEADER}GM,B,7,100,5\nGM,vouch\n",
              "symbols": products.symbols_text(design),
