@@ -123,6 +123,8 @@ class Book(wiring.Component):
         with m.If(self.messages.valid):
             m.d.sync += heard.eq(self.messages.payload.message + 1)
         m.d.comb += [
+            # The orders' stocks are fewer than the levels: swept by then, too.
+            naming.enabled.eq(self.ready),
             naming.begins.eq(self.ahead.valid | self.messages.valid | self.requested), naming.message.eq(heard),
             locates.naming.valid.eq(naming.naming.valid), locates.naming.payload.eq(naming.naming.payload),
             self.naming.valid.eq(naming.naming.valid), self.naming.payload.eq(naming.naming.payload),

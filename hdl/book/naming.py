@@ -16,7 +16,7 @@ class SymbolNaming(wiring.Component):
     """Takes a symbol's stock and locate, or refuses them: ``spec.records.GIVEN_SYMBOL``.
 
     Latency: given in cycle c, ``naming`` and ``echo`` in cycle c + 1. II = 2. Sweep: as many cycles as there are
-    symbols; none is taken before.
+    symbols.
 
     Parameters
     ----------
@@ -25,7 +25,9 @@ class SymbolNaming(wiring.Component):
     Members
     -------
     given
-        Of the host.
+        Of the host; not taken before ``enabled``.
+    enabled
+        All memories that names go to are swept, this one's too.
     begins
         In this cycle there is a message, or what may become a decision: too late from now on.
     message
@@ -39,7 +41,7 @@ class SymbolNaming(wiring.Component):
     def __init__(self, *, design: Design):
         self._symbols, self._locates = len(design.symbols), design.book.locates
         super().__init__({
-            "given": In(stream.Signature(layout(GIVEN_SYMBOL))), "begins": In(1), "message": In(32),
+            "given": In(stream.Signature(layout(GIVEN_SYMBOL))), "enabled": In(1), "begins": In(1), "message": In(32),
             "naming": Out(NAMING), "echo": Out(records(SYMBOL_SET)), "ready": Out(1),
         })
 
@@ -55,7 +57,7 @@ class SymbolNaming(wiring.Component):
         taken, unlawful, held = Signal(), Signal(), Signal.like(given)
         refused = unlawful | named.read_data[0]
         m.d.comb += [
-            self.given.ready.eq(named.ready & ~taken),
+            self.given.ready.eq(self.enabled & ~taken),
             named.read_address[0].eq(given.symbol),
             named.write_address.eq(held.symbol), named.write_data.eq(1), named.write_enable.eq(taken & ~refused),
             self.naming.valid.eq(taken & ~refused),

@@ -16,11 +16,11 @@ def stock(text: str) -> int:
     return int.from_bytes(text.encode("latin-1").ljust(8), "little")
 
 
-def named(inputs):
+def named(inputs, enabled=lambda cycle: True):
     """Echoes and namings by cycle, of (symbol, stock, locate) or None by cycle; True for what begins."""
     rows = []
     for given in [*inputs, None]:
-        row = {"given__valid": 0, "begins": int(given is True), "message": 7}
+        row = {"given__valid": 0, "begins": int(given is True), "message": 7, "enabled": int(enabled(len(rows)))}
         if isinstance(given, tuple):
             symbol, text, locate = given
             row |= {"given__valid": 1, "given__payload": GIVEN_SYMBOL.pack((symbol, stock(text), locate))}
@@ -45,6 +45,10 @@ def test_each_symbol_once_and_the_echo_a_cycle_later():
     (0, "TSLA\0\0\0\0", 5)])
 def test_what_is_wrong_is_refused_and_takes_nothing(symbol, text, locate):
     assert named([(symbol, text, locate), None, (0, "TSLA", 5)]) == [(1, symbol, 1), (3, 0, 0)]
+
+
+def test_nothing_is_taken_before_all_memories_are_swept():
+    assert named([(0, "TSLA", 5)] * 5 + [None], enabled=lambda cycle: cycle >= 3) == [(4, 0, 0)]
 
 
 def test_nothing_is_named_once_it_began():
