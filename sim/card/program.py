@@ -80,7 +80,7 @@ class Program:
         host.until("named all symbols", lambda: registers.book_symbols_set + registers.book_symbols_refused
                    >= len(self._names))
         if refused := registers.book_symbols_refused:
-            raise CardError(f"{refused} symbols were refused: a message came before them")
+            raise CardError(f"{refused} symbols were refused: named twice, or after a message")
 
     def poll(self) -> int:
         """Read the rings; look at the counters now and then. Returns how many records came."""

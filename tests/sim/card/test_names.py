@@ -3,10 +3,12 @@
 import pytest
 
 from sim import replay
+from sim.card import CardError
 from sim.card.compiled import CompiledCard
 from sim.card.engine import CardEngine
 from sim.card.host import Host
 from sim.card.names import given, read
+from sim.card.program import Program
 from sim.framing import as_file, frames
 from sim.generator import session
 from sim.pace import Pace
@@ -40,6 +42,20 @@ def test_a_day_with_other_symbols(protocol, tmp_path, seed):
     assert run.counters["book"]["symbols_set"] == 4 and run.counters["book"]["symbols_refused"] == 2
     octets = (tmp_path / "orders.pcap").read_bytes()
     assert b"TSLA" in octets and b"AAPL" not in octets
+
+
+def test_the_host_program_names_them():
+    design = config.preset("small")
+    card = CompiledCard(design)
+    host = Host(card)
+    program = Program(host, design, names=[given(1, "TSLA", 7), given(0, "GM", 9)], say=lambda line: None)
+    program.start(ns=0)
+    assert host.registers.book_symbols_set == 2 and host.registers.strategy_parameters_set == 1
+    program.stop()
+    card.run(256)  # START is refused until what nobody took has left
+    again = Program(host, design, names=[given(1, "TSLA", 7), given(1, "GM", 9)], say=lambda line: None)
+    with pytest.raises(CardError, match="1 symbols were refused"):
+        again.start(ns=0)
 
 
 def test_a_file_of_names(tmp_path):
