@@ -91,7 +91,7 @@ async def commands_arrive_in_order(dut):
     await bench.begin()
     for channel in (bench.slave.ar_channel, bench.slave.r_channel):
         channel.set_pause_generator(_pauses(bench, 0.3))
-    for _ in range(25):
+    for _ in range(50):
         await bench.announce(bench.rng.choice([1, 2, 7, 33, 1 << LOG2]))
         await bench.cycles(bench.rng.randrange(60))
     await bench.drain()

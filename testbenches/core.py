@@ -72,7 +72,7 @@ async def tick_to_trade(dut):
     """Whatever the type, lane, tag and place in the datagram of the message that triggers: always the same cycles."""
     bench = await CoreBench.create(dut)
     triggers, sides = {}, [Side.BUY] * len(bench.design.symbols)
-    chosen = Trigger.every(bench.rng)[:: 16 if bench.slow else 1]
+    chosen = Trigger.every(bench.rng)[:: 8 if bench.slow else 1]
     bench.answering = False  # else an acknowledgment might have the wire when an order comes
     for count, trigger in enumerate(chosen):
         if count % 8 == 7:
@@ -183,7 +183,7 @@ async def backpressure(dut):
 
     bench.sink.set_pause_generator(pauses())
     symbols = range(len(bench.design.symbols))
-    for _ in range(15 if bench.slow else 100):
+    for _ in range(25 if bench.slow else 100):
         market.tick()
         side = rng.choice((Side.BUY, Side.SELL))
         messages = market.clear()

@@ -193,8 +193,8 @@ class Engine(Module):
         """Everything observed since the last call, and forget it here. An unfinished order frame comes next time."""
         at, also = ctypes.c_void_p(), ctypes.c_void_p()
         beats = copied(at, self._lib.engine_beats(self._engine, ctypes.byref(at)))
-        count = self._lib.engine_tx(self._engine, ctypes.byref(at), ctypes.byref(also))
-        return Capture(self.take_streams(), beats, order_frames(count, at, also))
+        frames = order_frames(self._lib.engine_tx(self._engine, ctypes.byref(at), ctypes.byref(also)), at, also)
+        return Capture(self.take_streams(), beats, frames)  # which takes them out of the harness
 
     def save(self) -> Snapshot:
         """The hardware's state, to ``restore``. Only a build with ``waves`` can."""

@@ -221,7 +221,8 @@ def test_random_messages_reach_every_fault():
                   "R": {"stock": "ONE", "locate": rng.choice([1, 64])}, "P": {"locate": 3}}
         values["F"], values["C"], values["X"] = values["A"], values["E"], values["E"]
         naive.message(recorder(itch_message(code, **values[code])))
-    assert {*naive.counters, "loads", "load_foreign", "vouched", "windows", "depths"} == set(Book(DESIGN).counters)
+    assert {*naive.counters, "loads", "load_foreign", "vouched", "windows", "depths", "symbols_set",
+            "symbols_refused"} == set(Book(DESIGN).counters)
 
 
 class _ForgetsDeletes(Book):

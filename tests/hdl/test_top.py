@@ -101,7 +101,7 @@ def test_ready_when_every_sweep_is_over():
     """Neither earlier nor later than the last of the stages, and no frame is let in before."""
     probe = _Probe(SMALL)
     sweeping = {name: stage.ready for name, stage in probe.stages.items() if hasattr(stage, "ready")}
-    assert set(sweeping) == {"book", "indicators", "strategy", "risk", "session"}
+    assert set(sweeping) == {"book", "indicators", "strategy", "risk", "order", "session"}
     first_ready = {}
 
     async def process(ctx):

@@ -221,7 +221,7 @@ def _session(protocol: str, orders: int, seed: int, monkeypatch) -> str:
 
 
 @pytest.mark.parametrize("orders", [
-    pytest.param(150, id="short"), pytest.param(10_000, id="ten thousand", marks=pytest.mark.campaign)])
+    pytest.param(400, id="short"), pytest.param(10_000, id="ten thousand", marks=pytest.mark.campaign)])
 @pytest.mark.parametrize("protocol", [pytest.param("ouch", marks=pytest.mark.campaign), "fix"])
 def test_the_compiled_core_trades_over_a_bad_wire(protocol, orders, seed, monkeypatch, record_property):
     try:

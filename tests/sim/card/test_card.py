@@ -25,7 +25,7 @@ from spec.records import (
     Side,
 )
 from spec.registers import Control, CoreControl, Interrupt, Pulse, Status
-from spec.rings import CLOCK, RINGS, STAMP
+from spec.rings import CLOCK, COMMANDS, RINGS, STAMP
 
 DESIGN = config.preset("small")
 KILL_CYCLES = 4  #: from the edge with which the card takes the write; intents of the cycles after are refused
@@ -128,7 +128,7 @@ def test_one_command_as_a_whole(card, host):
     host.commit(REQUEST, REQUEST.tuple(2, Action.ENTER, 0, Side.SELL, 40, 10_100))
     found = drained(card, host)
     assert [(row.symbol, row.quantity, row.host) for _, row in found["intents"]] == [(1, 30, 1), (2, 40, 1)]
-    for number in (255, 7, 8):
+    for number in (255, len(COMMANDS), len(COMMANDS) + 1):
         with pytest.raises(CardError, match="SLVERR"):
             host.registers.commit = number
 
