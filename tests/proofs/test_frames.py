@@ -204,6 +204,9 @@ def _follow(subject, design, at, begins, unused, of_order, approved, asked):
     # The strategy makes no other intents.
     subject.given(~choose | asked | (decision.action <= Action.CANCEL) & (decision.symbol < len(design.symbols)))
 
+    _describe_stocks(subject, design)
+    subject.given(~choose | asked | subject.part("order").ready)  # no decision before the core is ready
+
     # The claim: its octets and no others, in its place.
     for b in range(-(-(HEADERS + octets) // LANES)):
         for lane in range(LANES):
@@ -233,6 +236,18 @@ def _follow(subject, design, at, begins, unused, of_order, approved, asked):
     subject.invariant("one place at a time", fresh + queued + mine <= 1)
     subject.invariant("it is somewhere only once chosen", chosen | ~(fresh | queued | mine))
     subject.invariant("its frame is under way", ~mine | tx.valid)
+
+
+def _describe_stocks(subject, design):
+    """While the host names no other, each symbol has the stock of the configuration once the sweep has passed it."""
+    path = "order.encode.ouch.stocks"
+    stocks, swept = subject.part(path), subject.signal(path, "row")
+    subject.given(~subject.part("book").naming.valid)
+    subject.invariant("no name is under way", ~stocks.write_enable)
+    for i, symbol in enumerate(design.symbols):
+        stock = int.from_bytes(symbol.stock_octets, "little")
+        subject.invariant(f"stock {i} is there", ~stocks.ready & (swept <= i)
+                          | (subject.row(f"{path}.rows", C(i, 10))[:64] == stock))
 
 
 @pytest.mark.parametrize("protocol", ["ouch", "fix"])
