@@ -212,7 +212,7 @@ def test_an_unknown_stage_is_an_error(capsys):
     assert "choose from feed, book" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_a_stage_of_the_smallest_design():
     """From gateware to figures, as the command does it."""
     found = synthesise(config.preset("small"), "small", units=["strategy"])

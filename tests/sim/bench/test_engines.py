@@ -104,6 +104,7 @@ def test_parts_of_a_replay_add_up(library):
     print_replays([whole], console)
 
 
+@pytest.mark.campaign
 def test_a_core_that_is_not_ready_ends_the_simulation(verilog):
     with pytest.raises(EngineError, match="not ready within 10 cycles"):
         RemoteEngine("verilator", verilog, BUILDS, ready_within=10)

@@ -34,6 +34,7 @@ def test_the_report_is_drawn_and_legible(good, browser, width, scheme):
         assert "Passed." in page.locator(".verdict").inner_text()
 
 
+@pytest.mark.campaign  # compiles a core with a waveform
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_report_of_a_difference(bad, browser, width, scheme):
@@ -118,6 +119,7 @@ def test_a_change_of_width_or_scheme_is_followed(good, browser):
         assert said == [] and faults(page, 390) == []
 
 
+@pytest.mark.campaign
 def test_what_an_earlier_run_left_in_the_directory_is_not_linked(bad, browser, tmp_path):
     paths = {name: where for name, where in bad.summary["paths"].items() if name != "waveform"}
     run = _changed(bad, tmp_path / "run", paths=paths, wave_cycles=None)
