@@ -48,7 +48,7 @@ async def back_to_back_deletes(dut):
         everything = market.clear()
         # Strangers too: of a symbol that is not configured, as most deletes on the wire are.
         everything += [market.message("D", 40, reference=rng.getrandbits(64))
-                       for _ in range(150 if bench.slow else 600)]
+                       for _ in range(250 if bench.slow else 600)]
         rng.shuffle(everything)
         deletes += len(everything)
         per_frame = rng.randint(55, 65)
@@ -58,7 +58,7 @@ async def back_to_back_deletes(dut):
     bench.check()
     assert _saturated(bench, bench.rx_beats), "the source was not saturating"
     types = Counter(chr(record.octets & 0xFF) for record in bench.watches["messages"].seen)
-    assert types["D"] == deletes > (300 if bench.slow else 6000), types
+    assert types["D"] == deletes > (400 if bench.slow else 6000), types
     counters = {stage: bench.counters(stage, f"{stage}_counters") for stage in ("feed", "book")}
     assert counters["feed"]["messages"] == market.delivered
     assert counters["book"]["updates"] + counters["book"]["filtered"] == market.delivered
@@ -111,7 +111,7 @@ async def queueing_orders(dut):
     market, rng = bench.market, bench.rng
     symbols = range(len(bench.design.symbols))
     bench.answering = False
-    for burst in range(4 if bench.slow else 16):
+    for burst in range(6 if bench.slow else 16):
         # As many buys as sells of each symbol, so that the position limit is far.
         side = Side(burst % 2)
         if side == Side.BUY:
