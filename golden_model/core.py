@@ -203,19 +203,22 @@ class Core:
             self.book.counters["symbols_refused" if echo.refused else "symbols_set"] += 1
             step.symbols_set.append(echo)
 
+    def _due(self, queue: deque, all_of_them: bool) -> Iterator:
+        """What was told of the time since the last update; all of it if no other follows."""
+        while queue and (all_of_them or queue[0].message == self._last_update):
+            yield queue.popleft()
+
     def _take_parameters(self, step: Step, all_of_them: bool = False) -> None:
-        """What the host gave since the last update; all of it if no other follows."""
-        while self.parameters and (all_of_them or self.parameters[0].message == self._last_update):
-            told = self.parameters.popleft()
+        """What the host gave."""
+        for told in self._due(self.parameters, all_of_them):
             echo = self.strategy.parameters(PARAMETERS.tuple(*told[1:]))
             if echo.message != told.message:
                 raise Impossible("strategy", f"{told!r}: cannot be after message {self._last_update}")
             step.parameters_set.append(echo)
 
     def _requests(self, step: Step, all_of_them: bool = False) -> None:
-        """What the host asked for since the last update; all of it if no other follows."""
-        while self.requests and (all_of_them or self.requests[0].message == self._last_update):
-            told = self.requests.popleft()
+        """What the host asked for."""
+        for told in self._due(self.requests, all_of_them):
             intent = self.strategy.request(REQUEST.tuple(*(getattr(told, name) for name in REQUEST.tuple._fields)))
             if intent is None or intent.message != told.message:
                 raise Impossible("strategy", f"{told!r}: cannot be after message {self._last_update}")

@@ -277,6 +277,7 @@ std::vector<Record> read_names(const std::string& path, Symbols& symbols) {
     std::set<std::string> stocks;
     std::set<uint64_t> locates;
     std::set<uint32_t> named;
+    std::vector<std::string> names(symbols.count);
     each_row(path, "symbol,stock,locate", [&](const std::string& line, const std::string& where) {
         const auto row = cells(line);
         if (row.size() != 3) throw ConfigError(where + ": \"" + line + "\": expected symbol,stock,locate");
@@ -297,14 +298,10 @@ std::vector<Record> read_names(const std::string& path, Symbols& symbols) {
         record.set("stock", octets);
         record.set("locate", locate);
         records.push_back(record);
+        names[symbol] = stock;
     });
     if (records.empty()) throw ConfigError(path + ": no symbols; expected symbol,stock,locate");
-    symbols.names.assign(symbols.count, "");
-    for (const Record& record : records) {
-        std::string& name = symbols.names[record["symbol"]];
-        for (uint64_t octets = record["stock"]; octets && (octets & 0xff) != ' '; octets >>= 8)
-            name += static_cast<char>(octets & 0xff);
-    }
+    symbols.names = names;
     return records;
 }
 
