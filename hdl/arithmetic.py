@@ -31,7 +31,30 @@ def times(value, factor: int) -> Value:
     return total[: len(value) + factor.bit_length()]
 
 
-def product(value, factor) -> Value:
+def carry_save(m: Module, a, b, c, *, bits: int) -> list[Value]:
+    """Two rows whose sum is that of three, modulo ``2**bits``: one level of logic and no chain.
+
+    They are signals, since each is read three times by the next level.
+    """
+    ones, twos = Signal(bits, name="ones"), Signal(bits, name="twos")
+    m.d.comb += [ones.eq(a ^ b ^ c), twos.eq(Cat(C(0, 1), a & b | a & c | b & c))]
+    return [ones, twos]
+
+
+def add(m: Module, words) -> Value:
+    """The sum of up to six words by carry-save and one chain. The fourth and fifth of five may come later."""
+    words = [Value.cast(word) for word in words]
+    bits = max(map(len, words)) + 3
+    while len(words) > 2:
+        compressed = []
+        while len(words) >= 3:
+            compressed += carry_save(m, *words[:3], bits=bits)
+            words = words[3:]
+        words = compressed + words
+    return sum(words[1:], words[0])[:bits]
+
+
+def product(m: Module, value, factor) -> Value:
     """``value * factor``, unsigned, of a wide and a narrow one, in look-up tables: one carry chain and about as many
     levels of logic before it as ``factor`` has bits in threes, without the delay of DSPs that are not pipelined.
 
@@ -39,26 +62,21 @@ def product(value, factor) -> Value:
     table, and so are six bits of a column after that.
     """
     bits = len(value) + len(factor)
+    nothing = C(0, 1)
 
-    def row(of):
-        return Cat(of, C(0, bits))[:bits]
+    def added(a, b, c=nothing):
+        return carry_save(m, a, b, c, bits=bits)
 
-    def adders(a, b, c=None):
-        if c is None:
-            return row(a ^ b), row(Cat(C(0, 1), a & b))
-        return row(a ^ b ^ c), row(Cat(C(0, 1), a & b | a & c | b & c))
-
-    copies = [row(Cat(C(0, i), Mux(factor[i], value, 0))) for i in range(len(factor))]
-    rows = [total for i in range(0, len(copies), 3)
-            for total in (adders(*copies[i : i + 3]) if len(copies) - i > 1 else copies[i:])]
+    copies = [Cat(C(0, i), Mux(factor[i], value, 0)) for i in range(len(factor))]
+    rows = [row for i in range(0, len(copies), 3)
+            for row in (added(*copies[i : i + 3]) if len(copies) - i > 1 else copies[i:])]
     while len(rows) > 3:
         rest, rows = rows, []
         for i in range(0, len(rest), 6):
-            six = rest[i : i + 6]
-            six += [C(0, bits)] * (6 - len(six))
-            (ones0, twos0), (ones1, twos1) = adders(*six[:3]), adders(*six[3:])
-            ones, twos2 = adders(ones0, ones1)
-            rows += [ones, *adders(twos0, twos1, twos2)]
+            six = rest[i : i + 6] + [nothing] * (i + 6 - len(rest))
+            (ones0, twos0), (ones1, twos1) = added(*six[:3]), added(*six[3:])
+            ones, twos2 = added(ones0, ones1)
+            rows += [ones, *added(twos0, twos1, twos2)]
     return sum(rows[1:], rows[0])[:bits]
 
 

@@ -1,11 +1,10 @@
 """TCP's checksum (RFC 9293, section 3.1; RFC 1071)."""
 
-from functools import reduce
-
 from amaranth import *
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arithmetic import add
 from ..pipeline import delay
 
 _GROUP = 6  #: words added at a time: three levels of carry-save and one chain
@@ -19,21 +18,6 @@ def ones_complement_sum(octets: bytes) -> int:
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
-
-
-def add(m: Module, words: list[Value], name: str) -> Value:
-    """The sum of up to ``_GROUP`` words by carry-save and one addition. The fourth and fifth of five may come later."""
-    words = [Value.cast(word) for word in words]
-    width = max(map(len, words)) + 3
-    while len(words) > 2:
-        compressed = []
-        while len(words) >= 3:
-            a, b, c, *words = words
-            total, carry = Signal(width, name=f"{name}_sum"), Signal(width, name=f"{name}_carry")
-            m.d.comb += [total.eq(a ^ b ^ c), carry.eq(Cat(C(0, 1), (a & b) | (a & c) | (b & c)))]
-            compressed += [total, carry]
-        words = compressed + words
-    return reduce(lambda a, b: a + b, words)[:width]
 
 
 class Checksum(wiring.Component):
@@ -85,8 +69,8 @@ class Checksum(wiring.Component):
         words = list(self.header)
         each = -(-len(words) // -(-len(words) // _GROUP))  # evenly: a group of five is quick with its last
         groups = [words[i : i + each] for i in range(0, len(words), each)]
-        sums = [register(add(m, group, f"header_{i}"), f"header_{i}", self.take) for i, group in enumerate(groups)]
-        header = register(add(m, sums, "header_all"), "header_total")
+        sums = [register(add(m, group), f"header_{i}", self.take) for i, group in enumerate(groups)]
+        header = register(add(m, sums), "header_total")
         comes = delay(m, self.take, self.PAYLOAD, name="take", reset=True)
         payload = Mux(comes, self.payload, register(self.payload, "payload", comes))
         whole, own = register(header + payload, "whole"), register(payload, "own")

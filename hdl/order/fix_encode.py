@@ -8,13 +8,13 @@ from spec import fix
 from spec.config import Design
 from spec.records import ADMIN, DECISION, ORDER
 
-from ..arithmetic import table
+from ..arithmetic import add, table
 from ..link import BEGIN, NAMING, Header
 from ..memory import SweptMemory
 from ..pipeline import delay
 from ..records import layout, records
 from ..time import Time
-from .checksum import PAYLOAD_SUM_BITS, add
+from .checksum import PAYLOAD_SUM_BITS
 from .decimal import DIGITS, Decimal
 from .fix_message import CHECKSUM, PRICED, TIME, Kind, Message
 from .msg_seq_num import MsgSeqNum
@@ -304,8 +304,8 @@ class FixEncode(wiring.Component):
             sums = [reg(table(index, [pair[place] for pair in constants]), f"constant_{place}")]
             for group, fields in groups.items():
                 words = [Mux(c3["at"][name], pair[1 - place], pair[place]) for name, pair in fields.items()]
-                sums.append(reg(add(m, words, f"{group}_{place}"), f"{group}_sum_{place}"))
-            totals.append((add(m, sums[:4], f"early_{place}"), add(m, sums[4:], f"late_{place}")))
+                sums.append(reg(add(m, words), f"{group}_sum_{place}"))
+            totals.append((add(m, sums[:4]), add(m, sums[4:])))
         return totals
 
     def _constant(self, index: int) -> tuple[int, int]:
@@ -347,7 +347,7 @@ class FixEncode(wiring.Component):
         length5 = Mux(four5, four_more, two)
         return {
             "length_5": length5, "length": _reg(m, length5, "length_6"),
-            "sums": [_reg(m, add(m, total, f"all_{place}")[:_SUM_BITS], f"all_sum_{place}")
+            "sums": [_reg(m, add(m, total)[:_SUM_BITS], f"all_sum_{place}")
                      for place, total in enumerate(totals)],
             "body": _reg(m, _reg(m, Mux(four, digits[1], digits[0]), "body_digits_5"), "body_digits_6"),
             "four": _reg(m, four5, "four_6"),

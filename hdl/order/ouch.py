@@ -8,12 +8,13 @@ from spec import ouch, soupbintcp, wire
 from spec.config import Design
 from spec.records import ADMIN, DECISION, Action
 
+from ..arithmetic import add
 from ..link import NAMING
 from ..memory import SweptMemory
 from ..pipeline import delay
 from ..records import layout
 from ..wire import to_octets
-from .checksum import PAYLOAD_SUM_BITS, add, ones_complement_sum
+from .checksum import PAYLOAD_SUM_BITS, ones_complement_sum
 
 _PACKET = soupbintcp.HEADER.length
 _ALL = 0  #: new intended size of an order that is cancelled (OUCH 5.0, section 2.3)
@@ -136,7 +137,7 @@ class Ouch(wiring.Component):
         """One cycle later, the one's complement sum of a stock that begins at an odd place, or not."""
         octets = [C(0, 8)] * odd + [stock.word_select(i, 8) for i in range(8)] + [C(0, 8)] * odd
         words = [Cat(low, high) for high, low in zip(octets[::2], octets[1::2], strict=True)]
-        total = add(m, words, "stock")
+        total = add(m, words)
         held = Signal.like(total)
         m.d.sync += held.eq(total)
         once = (held[:16] + held[16:])[:17]
@@ -175,18 +176,18 @@ class Ouch(wiring.Component):
         character = Mux(enters, side, Mux(action.any(), 0, kind))
         # What four digits are on top of their values depends only on how many letters there are.
         above = Array(C(4 * _DIGIT + (_LETTER - _DIGIT) * four.bit_count(), 8) for four in range(16))
-        first, second = (registered(add(m, [*nibbles[i::2], above[letters[i::2]]], f"digits_{i}"), f"digits_sum_{i}")
+        first, second = (registered(add(m, [*nibbles[i::2], above[letters[i::2]]]), f"digits_sum_{i}")
                          for i in range(2))
         even, odd = (registered(at, f"digits_{name}") for at, name in zip(
             where("cl_ord_id", skip=len(self._design.order.cl_ord_id_prefix)), ("even", "odd"), strict=True))
         high, low = Mux(even, first, Mux(odd, second, 0)), Mux(even, second, Mux(odd, first, 0))
         parts = [
-            registered(add(m, references, "references"), "references_sum"),
-            registered(add(m, numbers, "numbers"), "numbers_sum"),
-            registered(add(m, [constant, Cat(C(0, 8), character), Mux(enters, stock_sum, 0)], "rest"), "rest_sum"),
+            registered(add(m, references), "references_sum"),
+            registered(add(m, numbers), "numbers_sum"),
+            registered(add(m, [constant, Cat(C(0, 8), character), Mux(enters, stock_sum, 0)]), "rest_sum"),
             Cat(C(0, 8), high), low,
         ]
-        m.d.comb += self.sum.eq(registered(add(m, parts, "all")[:PAYLOAD_SUM_BITS], "all_sum"))
+        m.d.comb += self.sum.eq(registered(add(m, parts)[:PAYLOAD_SUM_BITS], "all_sum"))
 
     def _filled(self, action: Action, message: wire.Layout, values: dict[str, Value]) -> Value:
         """The constant octets of an action with the fields that differ."""

@@ -154,14 +154,14 @@ class Strategy(wiring.Component):
         for name in Candidates.as_shape().members:
             if name != "prices":
                 m.d.sync += intent[name].eq(candidates[name])
+        slots = {}
         for name in ("message", "timestamp"):
             last = Signal.like(update[name], name=f"last_{name}", init=-1 if name == "message" else 0)
-            slot = Signal.like(update[name], name=f"slot_{name}")
+            slots[name] = slot = Signal.like(update[name], name=f"slot_{name}")
             m.d.comb += slot.eq(Mux(valid, update[name], last))
             m.d.sync += last.eq(slot)
             m.d.comb += intent[name].eq(delay(m, slot, signal.LATENCY + 1, name=name))
-            if name == "message":
-                m.d.comb += parameters.message.eq(slot)
+        m.d.comb += parameters.message.eq(slots["message"])
 
         unknown, halted, cooling = Signal(), Signal(), Signal()
         m.d.sync += [

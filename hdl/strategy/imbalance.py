@@ -24,7 +24,7 @@ class Imbalance(TradingSignal):
 
         def scaled(quantity, factor, name):
             weight = Signal(LEVEL_QUANTITY_BITS + len(factor), name=name, reset_less=True)
-            m.d.sync += weight.eq(product(quantity, factor))
+            m.d.sync += weight.eq(product(m, quantity, factor))
             return weight
 
         buy = scaled(update.bid_quantity, denominator, "bid_weight") >= scaled(

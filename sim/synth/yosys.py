@@ -32,9 +32,9 @@ write_json -selected left.json
 select -clear
 """
 # For UltraScale+ Yosys has only 7-series delays, where a LUT's slow pin takes as long as two wires (300 ps): it piles
-# up levels of fast pins. Wires ten times as long make it count levels, which are what costs time on this card.
+# up levels of fast pins. Wires a hundred times as long make it count levels, which are what costs time on this card.
 _MAP = f"""\
-scratchpad -set synth_xilinx.abc9.W 3000
+scratchpad -set synth_xilinx.abc9.W 30000
 {_SYNTH} -run map_ffram:
 setattr -mod -unset keep_hierarchy {_BESIDE}
 flatten

@@ -7,7 +7,7 @@ from amaranth.hdl import C, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.arithmetic import add_sub, product, times
+from hdl.arithmetic import add, add_sub, product, times
 from hdl.pipeline import delay
 from tests.hdl.cycles import run
 
@@ -38,6 +38,15 @@ def test_add_sub_is_modulo_its_width(bits):
     assert [result for result, in seen] == [(a - b if s else a + b) % (1 << bits) for a, b, s in values]
 
 
+@pytest.mark.parametrize("count", range(1, 7))
+def test_add_up_to_six_words(count):
+    rng = random.Random(count)
+    values = [{"left": rng.choice((0, 255, rng.randrange(256))), "right": rng.randrange(64)} for _ in range(200)]
+    dut = Logic(lambda m, s: add(m, [s.left, s.right, s.left, s.left, s.right, s.left][:count]))
+    expected = [sum([a, b, a, a, b, a][:count]) for a, b in (value.values() for value in values)]
+    assert [result for result, in run(dut, values, ["result"])] == expected
+
+
 def test_times_every_octet():
     """The widest operand shows every width; one component holds all 256 factors' products of it."""
     rng = random.Random(1)
@@ -58,7 +67,7 @@ def test_times_zero_and_below():
 @pytest.mark.parametrize("left, right", [(8, 1), (8, 2), (8, 3), (8, 4), (8, 6), (6, 6)])
 def test_product_of_every_pair(left, right):
     values = [{"left": a, "right": b} for a in range(1 << left) for b in range(1 << right)]
-    dut = Logic(lambda m, s: product(s.left[:left], s.right[:right]))
+    dut = Logic(lambda m, s: product(m, s.left[:left], s.right[:right]))
     assert [seen for seen, in run(dut, values, ["result"])] == [v["left"] * v["right"] for v in values]
 
 
@@ -73,7 +82,7 @@ def test_a_wide_product():
 
         def elaborate(self, platform):
             m = Module()
-            m.d.comb += self.result.eq(product(self.left, self.right))
+            m.d.comb += self.result.eq(product(m, self.left, self.right))
             return m
 
     seen = run(Wide(), [{"left": a, "right": b} for a, b in pairs], ["result"])
