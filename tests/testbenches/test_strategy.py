@@ -35,7 +35,7 @@ def test_a_wrong_value_is_found(seed, build_dir, monkeypatch):
     directory = build_dir / "wrong_value"
     break_gateware(monkeypatch, directory)
     product = imbalance.product
-    monkeypatch.setattr(imbalance, "product", lambda value, factor: product(value, factor + (factor == 3)))
+    monkeypatch.setattr(imbalance, "product", lambda m, value, factor: product(m, value, factor + (factor == 3)))
     with pytest.raises(TestsFailed, match=r"anything_with_gaps: .*intents\[\d+\] message \d+ "):
         run_bench("strategy", simulator="icarus", seed=seed, directory=directory,
                   testcase="anything_with_gaps")
