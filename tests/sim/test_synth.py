@@ -1,6 +1,7 @@
 """What Yosys maps: names, memories, the stages of real designs, and the report about them."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,11 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from rich.console import Console
 
+from hdl.arithmetic import table
 from hdl.export import write_verilog
 from sim import build, console
 from sim.cli import run
-from sim.synth import HOT_PATH, LEVELS, Synthesis, Unit, depth, flow, memories, report, resources, synthesise
+from sim.synth import HOT_PATH, LEVELS, Synthesis, Unit, depth, flow, memories, report, resources, synthesise, yosys
 from spec import config
 
 
@@ -44,6 +46,54 @@ def test_a_path_is_named_as_in_python(build_dir):
         file, _, number = line.partition(":")
         assert file == "tests/sim/test_synth.py"
         assert f"{name} = Signal(" in lines[int(number) - 1]
+
+
+class TableAndSum(wiring.Component):
+    """A table of six bits before a carry chain, and a choice behind it."""
+
+    def __init__(self):
+        super().__init__({"index": In(6), "base": In(32), "keeps": In(1), "price": Out(32)})
+
+    def elaborate(self, platform):
+        m = Module()
+        index, base, keeps = Signal(6), Signal(32), Signal()
+        m.d.sync += [index.eq(self.index), base.eq(self.base), keeps.eq(self.keeps),
+                     self.price.eq(Mux(keeps, base + table(index, [3 * i * i for i in range(64)]), 0))]
+        return m
+
+
+def test_the_mapper_counts_a_chain_as_a_level(build_dir):
+    """As picoseconds alone would have it, a chain costs a third of a look-up table, and the table before it grows."""
+    path = depth.deepest(_mapped(TableAndSum(), build_dir, "table_and_sum"))[0]
+    assert path.levels <= 3, path  # the choice is the reset of the register
+
+
+_CELLS = """\
+module LUT2(output O, input I0, I1);
+  specify
+    (I0 => O) = 238 + 1 /* more */;
+    (I1 => O) = 127; (I1 => O) = 127;
+  endspecify
+endmodule
+module CARRY4(output O, input CI, S);
+  (CI => O) = 222; (S[0]   => O[0]) = 223;
+endmodule
+module FDRE (output Q, input C, D);
+    $setup(D , posedge C &&& CE, /*-46*/ 5);
+    if (!R) (posedge C => (Q : D ^ X)) = 303;
+endmodule
+module RAM32M (output Q, input C, A);
+    (posedge C => (Q : D)) = 303; (A[0] => Q) = 642;
+endmodule
+module RAMB36E1 (output Q, input C, A);
+    (posedge C => (Q : 32'bx)) = 303;
+endmodule
+"""
+
+
+def test_levels_for_delays():
+    assert re.findall(r"[=,] (\d+)\)?;", yosys.count_levels(_CELLS)) == [
+        "1000", "1000", "1000", "0", "1000", "0", "0", "1000", "1000", "0"]
 
 
 class Memories(wiring.Component):
