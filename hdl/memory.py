@@ -83,21 +83,18 @@ class SweptMemory(wiring.Component):
             port = memory.read_port()
             m.d.comb += [port.addr.eq(address), Value.cast(value).eq(port.data)]
 
-        row, start = Signal(range(self._depth)), C(self._initial, width)
+        row = Signal(range(self._depth))
+        start = Signal(width)
+        with m.Switch(row):
+            for index, value in self._rows.items():
+                with m.Case(index):
+                    m.d.comb += start.eq(value)
+            with m.Default():
+                m.d.comb += start.eq(self._initial)
+        # No carry chain: Yosys would reach whatever depends on the row through it.
         with m.If(~self.ready):
-            m.d.sync += [row.eq(row + 1), self.ready.eq(row == self._depth - 1)]
-        if self._rows:
-            # From a register beside the row's number, since many rows that differ are many levels of logic.
-            following = Signal.like(row, init=1)
-            start = Signal(width, init=self._rows.get(0, self._initial))
-            with m.If(~self.ready):
-                m.d.sync += following.eq(following + 1)
-            with m.Switch(following):
-                for index, value in self._rows.items():
-                    with m.Case(index):
-                        m.d.sync += start.eq(value)
-                with m.Default():
-                    m.d.sync += start.eq(self._initial)
+            m.d.sync += [row.eq(Cat(bit ^ row[:i].all() for i, bit in enumerate(row))),
+                         self.ready.eq(row == self._depth - 1)]
 
         write = memory.write_port()
         m.d.comb += [
