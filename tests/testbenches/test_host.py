@@ -102,7 +102,7 @@ def test_bench_finds_a_fault_of_the_command_reader(run, monkeypatch, old, new, t
 @pytest.mark.parametrize("old, new, testcase, what", faults(
     ("& strobes.all()", "& strobes.any()", "random_accesses", "expected"),
     ("takes.eq(acts & (address[:2] == 0)", "takes.eq(acts & (address[:1] == 0)", "random_accesses", "expected"),
-    ("~self.locked if register.access is Access.LOCKED else 1", "1", "random_accesses", "expected"),
+    ("~self.locked if access is Access.LOCKED else 1", "1", "random_accesses", "expected"),
     ("there.eq(holds & (held == number))", "there.eq(1)", "a_counter_is_never_torn", "assert"),
     ("with m.If(axi.bvalid & axi.bready):", "with m.If(axi.bvalid):", "random_accesses", "bvalid fell"),
 ))
