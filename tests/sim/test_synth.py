@@ -194,6 +194,21 @@ def test_the_core_on_the_card():
     assert 0 < larger.resources.lut - whole.resources.lut <= 50 * symbols
 
 
+@pytest.mark.parametrize("levels, chosen", [((6, 9), 0), ((7, 6), 1), ((7, 8), 0), ((8, 7), 1)])
+def test_the_least_deep_mapping_counts(monkeypatch, levels, chosen):
+    """Of those that were tried: none is once one is not too deep."""
+    path = depth.Path(0, "a", "", "b", "", "D", (), ())
+    asked = []
+    monkeypatch.setattr(flow, "netlist", lambda *_, beside: asked.append(beside) or yosys.BESIDE.index(beside))
+    monkeypatch.setattr(flow.build, "cached_verilog", lambda *_, **__: None)
+    monkeypatch.setattr(flow.depth, "deepest", lambda which: [replace(path, levels=levels[which], start=str(which))])
+    monkeypatch.setattr(flow.resources, "count", lambda which: None)
+    monkeypatch.setattr(flow.memories, "faults", lambda which: [])
+    unit = flow._synthesise("book", config.preset("small"))
+    assert (unit.levels, unit.paths[0].start) == (levels[chosen], str(chosen))
+    assert len(asked) == (1 if levels[0] <= LEVELS else 2)
+
+
 def test_what_is_mapped_by_itself_keeps_its_names(build_dir):
     """Beside the hot path hierarchy stays until all is mapped; memories and registers are found all the same."""
     class Beside(wiring.Component):
