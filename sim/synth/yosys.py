@@ -14,8 +14,8 @@ from sim.simulators import ToolFailed
 
 _SYNTH = "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}"
 #: What stands beside the hot path is mapped by itself: in one piece with it, the longer paths there would be the
-#: measure of how short all others need to be. A path that runs into such a part is mapped in two pieces, though, neither
-#: of which knows how long the other is: where one gets too long, the next choice takes fewer parts out.
+#: measure of how short all others need to be. A path that runs into such a part is mapped in two pieces, though, and
+#: neither knows how long the other is: where one gets too long, the next choice takes fewer parts out.
 BESIDE = ("*.recentre *.depth *.indicators *.session", "*.depth *.indicators *.session")
 # Registers are marked before flattening: only there are they still whole words with the name they have in Python.
 _READ = f"""\
