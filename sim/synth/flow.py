@@ -78,11 +78,11 @@ def netlist(verilog: Path, top: str, *, memories_only: bool = False, beside: str
 
 def _synthesise(unit: str, design: Design) -> Unit:
     """The first mapping that is not too deep, else the least deep one: each shows what can be done."""
-    found = []
+    verilog, found = build.cached_verilog(unit, design, source_lines=True), []
     for beside in yosys.BESIDE:
-        mapped = netlist(build.cached_verilog(unit, design, source_lines=True), build.module_name(unit), beside=beside)
+        mapped = netlist(verilog, build.module_name(unit), beside=beside)
         found.append(Unit(unit, resources.count(mapped), depth.deepest(mapped), memories.faults(mapped)))
-        if unit not in (*HOT_PATH, "core") or not found[-1].deeper(LEVELS):
+        if not Synthesis(unit, found[-1:]).exceeded(LEVELS):
             return found[-1]
     return min(found, key=lambda one: one.levels)
 

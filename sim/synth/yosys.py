@@ -106,6 +106,7 @@ def read(verilog: Path, top: str, *, memories_only: bool = False, beside: str = 
     """Map ``verilog`` and return the netlist of module ``top``: ports, cells, names and memories.
 
     Modules that ``beside`` selects are mapped by themselves.
+
     With ``memories_only`` only the memories are mapped, which takes a fraction of the time, and there are no ports,
     cells and names.
     """
